@@ -1,0 +1,175 @@
+/// One start of a task on a node.
+public struct Attempt: Hashable, Sendable, Codable {
+    public let id: AttemptID
+    /// Grows with every attempt in the cluster. An agent obeys and is believed only with the fence that is current.
+    public let fence: UInt64
+    public let allocation: Allocation
+    /// When the planner gave it its resources.
+    public let plannedTime: Timestamp
+
+    public init(id: AttemptID, fence: UInt64, allocation: Allocation, plannedTime: Timestamp) {
+        self.id = id
+        self.fence = fence
+        self.allocation = allocation
+        self.plannedTime = plannedTime
+    }
+}
+
+/// Why Berth stops an attempt.
+public enum StopReason: String, Hashable, Sendable, Codable {
+    case cancelled
+    /// Somebody asked for the job to be run again.
+    case requeued
+    /// Its node is to be empty.
+    case drained
+    /// Its resources go to another job.
+    case preempted
+    /// It was given up and must not go on.
+    case stale
+
+    /// Whether the task waits for another attempt after this one.
+    public var runsAgain: Bool {
+        switch self {
+        case .requeued, .drained, .preempted, .stale: true
+        case .cancelled: false
+        }
+    }
+}
+
+/// What the agent found when the attempt's process had started.
+public struct Launch: Hashable, Sendable, Codable {
+    public var startTime: Timestamp
+    /// The job's process, in the agent's numbering; nil on an emulated node.
+    public var processID: Int?
+    /// Read back from the kernel after binding.
+    public var bound: Binding
+    /// The files named as inputs, as they were before the start.
+    public var inputs: [FileRecord]
+
+    public init(startTime: Timestamp, processID: Int? = nil, bound: Binding, inputs: [FileRecord] = []) {
+        self.startTime = startTime
+        self.processID = processID
+        self.bound = bound
+        self.inputs = inputs
+    }
+}
+
+/// What an attempt is bound to according to the kernel, beside what the plan granted.
+public struct Binding: Hashable, Sendable, Codable {
+    public var cpus: CPUSet
+    public var numaNodes: [Int]
+    public var devices: [String]
+    /// Differences from the plan and limits that could not be applied, a sentence each.
+    public var notes: [String]
+
+    public init(cpus: CPUSet, numaNodes: [Int] = [], devices: [String] = [], notes: [String] = []) {
+        self.cpus = cpus
+        self.numaNodes = numaNodes
+        self.devices = devices
+        self.notes = notes
+    }
+}
+
+/// A file that an attempt read or wrote, by its content.
+public struct FileRecord: Hashable, Sendable, Codable {
+    public var path: String
+    /// SHA-256, hexadecimal; nil where the file could not be read.
+    public var sha256: String?
+    public var bytes: Int64?
+    /// Why there is no digest.
+    public var problem: String?
+
+    public init(path: String, sha256: String? = nil, bytes: Int64? = nil, problem: String? = nil) {
+        self.path = path
+        self.sha256 = sha256
+        self.bytes = bytes
+        self.problem = problem
+    }
+}
+
+/// What a job says about itself on its socket.
+public struct Report: Hashable, Sendable, Codable {
+    public var time: Timestamp
+    /// 0 to 1.
+    public var progress: Double?
+    public var note: String?
+    /// A checkpoint that is complete, as the job names it.
+    public var checkpoint: String?
+    public var metrics: [String: Double]
+
+    public init(
+        time: Timestamp, progress: Double? = nil, note: String? = nil, checkpoint: String? = nil,
+        metrics: [String: Double] = [:]
+    ) {
+        self.time = time
+        self.progress = progress
+        self.note = note
+        self.checkpoint = checkpoint
+        self.metrics = metrics
+    }
+}
+
+/// How an attempt ended, as its node saw it.
+public struct AttemptEnd: Hashable, Sendable, Codable {
+    public enum Cause: String, Hashable, Sendable, Codable {
+        /// The process ended by itself, with an exit code.
+        case exit
+        /// A signal that Berth did not send ended it.
+        case signal
+        case outOfMemory
+        case timeLimit
+        /// It ended after Berth had asked it to.
+        case stopped
+        /// No process came to be.
+        case launchFailed
+        /// The agent would not start it: its model of the node disagrees.
+        case refused
+        /// The node was not heard of, or lost what it knew of the attempt.
+        case nodeLost
+    }
+
+    public var cause: Cause
+    public var exitCode: Int?
+    public var signal: Int?
+    /// What a person should know beside it.
+    public var message: String?
+    public var endTime: Timestamp
+    public var usage: Usage?
+    /// The files named as outputs.
+    public var outputs: [FileRecord]
+
+    public init(
+        cause: Cause, exitCode: Int? = nil, signal: Int? = nil, message: String? = nil, endTime: Timestamp,
+        usage: Usage? = nil, outputs: [FileRecord] = []
+    ) {
+        self.cause = cause
+        self.exitCode = exitCode
+        self.signal = signal
+        self.message = message
+        self.endTime = endTime
+        self.usage = usage
+        self.outputs = outputs
+    }
+}
+
+/// What an attempt used, all its processes together.
+public struct Usage: Hashable, Sendable, Codable {
+    public var userCPUTime: Duration
+    public var systemCPUTime: Duration
+    /// The largest resident size of one of its processes.
+    public var peakMemoryBytes: Int64
+    public var readBytes: Int64
+    public var writtenBytes: Int64
+
+    public init(
+        userCPUTime: Duration = .zero, systemCPUTime: Duration = .zero, peakMemoryBytes: Int64 = 0,
+        readBytes: Int64 = 0,
+        writtenBytes: Int64 = 0
+    ) {
+        self.userCPUTime = userCPUTime
+        self.systemCPUTime = systemCPUTime
+        self.peakMemoryBytes = peakMemoryBytes
+        self.readBytes = readBytes
+        self.writtenBytes = writtenBytes
+    }
+}

@@ -1,0 +1,369 @@
+/// What is true of the whole cluster: the sum of its events. A value without a clock, a file or a socket, so that the
+/// controller, the simulator and what-if hold the same thing.
+///
+/// Jobs that have ended are not here; the journal has them.
+public struct Cluster: Hashable, Sendable, Codable {
+    public private(set) var configuration = ClusterConfiguration()
+    public private(set) var jobs: [Job.ID: Job] = [:]
+    public private(set) var nodes: [NodeName: Node] = [:]
+    /// Which jobs wait for a job.
+    private var dependents: [Job.ID: Set<Job.ID>] = [:]
+    /// Jobs that may have waiting tasks, the next to be looked at first.
+    public private(set) var queueOrder: [QueuePlace] = []
+    /// Tasks that hold resources, by queue and by queue and user.
+    private var running: [String: Int] = [:]
+    private var runningByUser: [QueueUser: Int] = [:]
+    public private(set) var nextJob = Job.ID(1)
+    public private(set) var nextFence: UInt64 = 1
+
+    public init() {}
+
+    private struct QueueUser: Hashable, Sendable, Codable {
+        var queue: String
+        var user: String
+    }
+
+    /// Where a job stands in line: higher tiers first, then the earlier submission.
+    public struct QueuePlace: Hashable, Comparable, Sendable, Codable {
+        public let tier: Int
+        public let time: Timestamp
+        public let job: Job.ID
+
+        public static func < (left: Self, right: Self) -> Bool {
+            (-left.tier, left.time, left.job) < (-right.tier, right.time, right.job)
+        }
+    }
+
+    public func runningTasks(queue: String) -> Int { running[queue, default: 0] }
+    public func runningTasks(queue: String, user: String) -> Int {
+        runningByUser[QueueUser(queue: queue, user: user), default: 0]
+    }
+
+    /// The task's state while it is not ended and was started once.
+    public func task(_ id: TaskID) -> Job.Task? { jobs[id.job]?.tasks[id.index ?? 0] }
+
+    /// The attempt's own state, if it is its task's present one.
+    public func state(of attempt: AttemptID) -> TaskState? {
+        guard let state = task(attempt.task)?.state, state.attempt?.id == attempt else { return nil }
+        return state
+    }
+
+    // MARK: - Events
+
+    /// Makes `event` true. Everything is checked before anything is changed: an event that throws has changed nothing.
+    ///
+    /// - Complexity: O(log j) for j waiting jobs, plus the size of what the event names; never O(j).
+    public mutating func apply(_ event: ClusterEvent, at time: Timestamp) throws(IllegalTransition) {
+        switch event {
+        case .configured(let configuration): configure(configuration)
+        case .submitted(let submission): try insert(submission, event)
+        case .reopened(let submission, by: _): try insert(submission, event)
+        case .held(let job, by: _): try existing(job, event) { $0.isHeld = true }
+        case .released(let job, by: _): try existing(job, event) { $0.isHeld = false }
+        case .started(let attempt, _): try start(attempt, event)
+        case .launched(let attempt, let launch): try launched(attempt, launch, event)
+        case .reported(let attempt, _): try require(state(of: attempt) != nil, event, "\(attempt) is not live")
+        case .stopping(let attempt, let reason, by: _): try stop(attempt, reason, event)
+        case .attemptEnded(let attempt, _, then: let disposition): try end(attempt, disposition, event)
+        case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event)
+        case .nodeJoined(let registration): join(registration)
+        case .nodeReturned(let node): try existing(node, event) { $0.isUp = true }
+        case .nodeLost(let node): try existing(node, event) { $0.isUp = false }
+        case .nodeDrained(let node, let drain): try existing(node, event) { $0.drain = drain }
+        case .nodeUndrained(let node, by: _): try existing(node, event) { $0.drain = nil }
+        case .staleAttemptEnded(let attempt, let node, _): try clear(attempt, from: node, event)
+        }
+    }
+
+    private func require(_ condition: Bool, _ event: ClusterEvent, _ problem: @autoclosure () -> String)
+        throws(IllegalTransition)
+    {
+        if !condition { throw IllegalTransition(event: event.name, problem: problem()) }
+    }
+
+    private mutating func existing(_ id: Job.ID, _ event: ClusterEvent, _ change: (inout Job) -> Void)
+        throws(IllegalTransition)
+    {
+        try require(jobs[id] != nil, event, "there is no job \(id) that has not ended")
+        if var job = jobs.removeValue(forKey: id) {
+            change(&job)
+            jobs[id] = job
+        }
+    }
+
+    private mutating func existing(_ name: NodeName, _ event: ClusterEvent, _ change: (inout Node) -> Void)
+        throws(IllegalTransition)
+    {
+        try require(nodes[name] != nil, event, "there is no node \(name)")
+        if var node = nodes.removeValue(forKey: name) {
+            change(&node)
+            nodes[name] = node
+        }
+    }
+
+    private mutating func configure(_ configuration: ClusterConfiguration) {
+        self.configuration = configuration
+        queueOrder = jobs.values.filter(\.hasWaitingTasks).map { place(of: $0) }.sorted()
+    }
+
+    // MARK: - Jobs
+
+    private func place(of job: Job) -> QueuePlace {
+        let tier = configuration.queue(job.specification.queue)?.tier ?? 0
+        return QueuePlace(tier: tier, time: job.submission.submitTime, job: job.id)
+    }
+
+    private mutating func insert(_ submission: Submission, _ event: ClusterEvent) throws(IllegalTransition) {
+        let job = Job(submission)
+        try require(jobs[job.id] == nil, event, "job \(job.id) exists already")
+        jobs[job.id] = job
+        for dependency in job.waitsFor { dependents[dependency.job, default: []].insert(job.id) }
+        enqueue(job)
+        if nextJob <= job.id { nextJob = job.id.next }
+    }
+
+    private mutating func enqueue(_ job: Job) {
+        guard job.hasWaitingTasks else { return }
+        let place = place(of: job)
+        let index = position(of: place)
+        if index == queueOrder.count || queueOrder[index] != place { queueOrder.insert(place, at: index) }
+    }
+
+    private mutating func dequeue(_ job: Job) {
+        let place = place(of: job)
+        let index = position(of: place)
+        if index < queueOrder.count, queueOrder[index] == place { queueOrder.remove(at: index) }
+    }
+
+    private func position(of place: QueuePlace) -> Int {
+        var low = 0
+        var high = queueOrder.count
+        while low < high {
+            let middle = (low + high) / 2
+            if queueOrder[middle] < place { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    private mutating func start(_ attempt: Attempt, _ event: ClusterEvent) throws(IllegalTransition) {
+        let id = attempt.id.task
+        let index = id.index ?? 0
+        let before = jobs[id.job]?.tasks[index]
+        try require(jobs[id.job] != nil, event, "there is no job \(id.job) that has not ended")
+        try require(attempt.fence >= nextFence, event, "fence \(attempt.fence) was given before")
+        try require(attempt.id.number == (before?.attempts ?? 0) + 1, event, "attempts are numbered in order")
+        if let before {
+            try require(before.state.attempt == nil, event, "task \(id) holds resources already")
+        } else {
+            try require(jobs[id.job]?.untouched.contains(index) == true, event, "task \(id) does not wait")
+        }
+        let node = nodes[attempt.allocation.node]
+        try require(node?.isUp == true, event, "node \(attempt.allocation.node) is not up")
+        try require(node?.free.covers(attempt.allocation) == true, event, "its resources are not free")
+
+        try existing(attempt.allocation.node, event) { node in
+            node.free.take(attempt.allocation)
+            node.given[attempt.id] = attempt.allocation
+        }
+        nextFence = attempt.fence + 1
+        try existing(id.job, event) { job in
+            job.untouched.remove(index)
+            if before != nil { job.waitingAgain -= 1 }
+            job.active += 1
+            job.hasStarted = true
+            job.tasks[index] = Job.Task(
+                state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0)
+        }
+        if let job = jobs[id.job] {
+            count(job, by: 1)
+            if !job.hasWaitingTasks { dequeue(job) }
+        }
+        resolve(id.job) { $0 == .started }
+    }
+
+    private mutating func count(_ job: Job, by change: Int) {
+        running[job.specification.queue, default: 0] += change
+        if running[job.specification.queue] == 0 { running[job.specification.queue] = nil }
+        let user = QueueUser(queue: job.specification.queue, user: job.submission.user)
+        runningByUser[user, default: 0] += change
+        if runningByUser[user] == 0 { runningByUser[user] = nil }
+    }
+
+    private mutating func launched(_ attempt: AttemptID, _ launch: Launch, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        guard let state = state(of: attempt) else {
+            throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
+        }
+        guard case .starting(let attempt) = state else { return }
+        try existing(attempt.id.task.job, event) {
+            $0.tasks[attempt.id.task.index ?? 0]?.state = .running(attempt, since: launch.startTime)
+        }
+    }
+
+    private mutating func stop(_ attempt: AttemptID, _ reason: StopReason, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        guard let live = state(of: attempt)?.attempt else {
+            throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
+        }
+        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.state = .stopping(live, reason) }
+    }
+
+    private mutating func end(
+        _ attempt: AttemptID, _ disposition: ClusterEvent.Disposition, _ event: ClusterEvent
+    ) throws(IllegalTransition) {
+        guard let live = state(of: attempt)?.attempt else {
+            throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
+        }
+        // On a lost node the process may live on: its resources are free only when the agent says so.
+        if nodes[live.allocation.node]?.isUp == true { free(attempt, on: live.allocation.node) }
+        let index = attempt.task.index ?? 0
+        try existing(attempt.task.job, event) { job in
+            job.active -= 1
+            switch disposition {
+            case .ended(let outcome):
+                job.tasks[index] = nil
+                job.ended.count(outcome.state, 1)
+            case .waits(let notBefore, let countsAsRetry):
+                job.tasks[index]?.state = .waiting(notBefore: notBefore)
+                if countsAsRetry { job.tasks[index]?.retries += 1 }
+                job.waitingAgain += 1
+            }
+        }
+        if let job = jobs[attempt.task.job] {
+            count(job, by: -1)
+            enqueue(job)
+            retire(job)
+        }
+    }
+
+    private mutating func end(_ id: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        guard let job = jobs[id] else {
+            throw IllegalTransition(event: event.name, problem: "there is no job \(id) that has not ended")
+        }
+        let again = tasks.filter { job.tasks[$0] != nil }
+        for index in again where job.tasks[index]?.state.attempt != nil {
+            throw IllegalTransition(event: event.name, problem: "task \(job.taskID(index)) holds resources")
+        }
+        let isAll = tasks == job.untouched
+        for index in isAll ? [] : tasks.filter({ job.tasks[$0] == nil }) where !job.untouched.contains(index) {
+            throw IllegalTransition(event: event.name, problem: "task \(job.taskID(index)) does not wait")
+        }
+        try existing(id, event) { job in
+            job.ended.count(outcome.state, tasks.count)
+            if isAll {
+                job.untouched = IndexRanges()
+            } else {
+                for index in tasks { job.untouched.remove(index) }
+            }
+            for index in again { job.tasks[index] = nil }
+            job.waitingAgain -= again.count
+        }
+        if let job = jobs[id] {
+            if !job.hasWaitingTasks { dequeue(job) }
+            retire(job)
+        }
+    }
+
+    /// Forgets a job whose tasks have all ended, and tells those that wait for it.
+    private mutating func retire(_ job: Job) {
+        guard !job.hasWaitingTasks, job.active == 0 else { return }
+        dequeue(job)
+        jobs[job.id] = nil
+        for dependency in job.waitsFor { dependents[dependency.job]?.remove(job.id) }
+        let state = job.ended.state
+        resolve(job.id) { condition in
+            switch condition {
+            case .succeeded: state == .succeeded
+            case .failed: state == .failed || state == .timedOut
+            case .ended: true
+            case .started: job.hasStarted
+            }
+        }
+        for id in dependents.removeValue(forKey: job.id) ?? [] {
+            guard var waiting = jobs.removeValue(forKey: id) else { continue }
+            waiting.failedDependency = waiting.failedDependency ?? waiting.waitsFor.first { $0.job == job.id }
+            jobs[id] = waiting
+        }
+    }
+
+    /// Strikes out the dependencies on `job` that are met now.
+    private mutating func resolve(_ job: Job.ID, where isMet: (Dependency.Condition) -> Bool) {
+        for id in dependents[job] ?? [] {
+            guard var waiting = jobs.removeValue(forKey: id) else { continue }
+            waiting.waitsFor.removeAll { $0.job == job && isMet($0.condition) }
+            jobs[id] = waiting
+            if !waiting.waitsFor.contains(where: { $0.job == job }) { dependents[job]?.remove(id) }
+        }
+        if dependents[job]?.isEmpty == true { dependents[job] = nil }
+    }
+
+    // MARK: - Nodes
+
+    private mutating func join(_ registration: NodeRegistration) {
+        guard var node = nodes.removeValue(forKey: registration.name) else {
+            nodes[registration.name] = Node(registration: registration)
+            return
+        }
+        node.registration = registration
+        node.isUp = true
+        node.refreshFree()
+        nodes[registration.name] = node
+    }
+
+    private mutating func free(_ attempt: AttemptID, on name: NodeName) {
+        guard var node = nodes.removeValue(forKey: name) else { return }
+        node.given[attempt] = nil
+        node.refreshFree()
+        nodes[name] = node
+    }
+
+    private mutating func clear(_ attempt: AttemptID, from name: NodeName, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        try require(nodes[name]?.given[attempt] != nil, event, "\(attempt) is not on \(name)")
+        try require(state(of: attempt) == nil, event, "\(attempt) is live")
+        free(attempt, on: name)
+    }
+}
+
+extension ClusterEvent {
+    /// The event's kind, as it stands in the journal: `attemptEnded`.
+    public var name: String {
+        switch self {
+        case .configured: "configured"
+        case .submitted: "submitted"
+        case .reopened: "reopened"
+        case .held: "held"
+        case .released: "released"
+        case .started: "started"
+        case .launched: "launched"
+        case .reported: "reported"
+        case .stopping: "stopping"
+        case .attemptEnded: "attemptEnded"
+        case .tasksEnded: "tasksEnded"
+        case .nodeJoined: "nodeJoined"
+        case .nodeReturned: "nodeReturned"
+        case .nodeLost: "nodeLost"
+        case .nodeDrained: "nodeDrained"
+        case .nodeUndrained: "nodeUndrained"
+        case .staleAttemptEnded: "staleAttemptEnded"
+        }
+    }
+
+    /// The job it is about, if it is about one.
+    public var job: Job.ID? {
+        switch self {
+        case .submitted(let submission), .reopened(let submission, by: _): submission.id
+        case .held(let job, by: _), .released(let job, by: _), .tasksEnded(let job, _, _, by: _): job
+        case .started(let attempt, _): attempt.id.task.job
+        case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
+            .attemptEnded(let attempt, _, then: _), .staleAttemptEnded(let attempt, _, _):
+            attempt.task.job
+        case .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeDrained, .nodeUndrained: nil
+        }
+    }
+}

@@ -1,0 +1,112 @@
+/// Everything that can happen to a cluster. The journal is a list of these, and the cluster is what they add up to.
+public enum ClusterEvent: Hashable, Sendable, Codable {
+    /// The queues were set.
+    case configured(ClusterConfiguration)
+    case submitted(Submission)
+    /// An ended job is run again.
+    case reopened(Submission, by: String)
+    case held(job: Job.ID, by: String)
+    case released(job: Job.ID, by: String)
+    /// The planner gave a task its resources.
+    case started(Attempt, Decision)
+    case launched(attempt: AttemptID, Launch)
+    case reported(attempt: AttemptID, Report)
+    /// Berth wants the attempt to end.
+    case stopping(attempt: AttemptID, StopReason, by: String)
+    case attemptEnded(attempt: AttemptID, AttemptEnd, then: Disposition)
+    /// Waiting tasks ended without another attempt.
+    case tasksEnded(job: Job.ID, tasks: IndexRanges, Outcome, by: String)
+    /// An agent joined, or joined again with other hardware or labels.
+    case nodeJoined(NodeRegistration)
+    /// A lost node's agent is back with what it had.
+    case nodeReturned(NodeName)
+    case nodeLost(NodeName)
+    case nodeDrained(NodeName, Node.Drain)
+    case nodeUndrained(NodeName, by: String)
+    /// A given-up attempt is gone from its node. Its end changes nothing else.
+    case staleAttemptEnded(attempt: AttemptID, node: NodeName, AttemptEnd)
+
+    /// What becomes of a task whose attempt has ended.
+    public enum Disposition: Hashable, Sendable, Codable {
+        case ended(Outcome)
+        /// It waits for its next attempt, at least until `notBefore`.
+        case waits(notBefore: Timestamp?, countsAsRetry: Bool)
+    }
+}
+
+/// An event with its place in the journal.
+public struct RecordedEvent: Hashable, Sendable, Codable {
+    /// From 1, without a gap.
+    public var sequence: UInt64
+    public var time: Timestamp
+    public var event: ClusterEvent
+
+    public init(sequence: UInt64, time: Timestamp, event: ClusterEvent) {
+        self.sequence = sequence
+        self.time = time
+        self.event = event
+    }
+}
+
+/// An event that cannot follow on what is true: a fault in Berth or in the journal.
+public struct IllegalTransition: Error, Equatable, CustomStringConvertible {
+    public let event: String
+    public let problem: String
+
+    public var description: String { "The event \(event) cannot be applied: \(problem)." }
+}
+
+/// The queues of a cluster.
+public struct ClusterConfiguration: Hashable, Sendable, Codable {
+    /// In the order of the configuration file.
+    public var queues: [Queue]
+    public var defaultQueue: String
+
+    public init(queues: [Queue] = Queue.shipped, defaultQueue: String = "batch") {
+        self.queues = queues
+        self.defaultQueue = defaultQueue
+    }
+
+    public func queue(_ name: String) -> Queue? { queues.first { $0.name == name } }
+}
+
+/// A named class of jobs.
+public struct Queue: Hashable, Sendable, Codable {
+    public var name: String
+    /// Jobs of a higher tier are looked at first.
+    public var tier: Int
+    /// Whether its jobs may be stopped for others; they are told ahead and run again later.
+    public var isPreemptible: Bool
+    /// Which nodes it may use; nil means all.
+    public var nodes: Expression?
+    /// Most tasks at a time that hold resources, for all and for each user.
+    public var maximumRunning: Int?
+    public var maximumRunningPerUser: Int?
+    /// Longest time limit a job may ask for, and the limit of those that ask for none.
+    public var maximumTime: Duration?
+    public var defaultTime: Duration?
+    /// Longest time between notice and kill a job may ask for.
+    public var maximumGrace: Duration
+
+    public init(
+        name: String, tier: Int, isPreemptible: Bool = false, nodes: Expression? = nil, maximumRunning: Int? = nil,
+        maximumRunningPerUser: Int? = nil, maximumTime: Duration? = nil, defaultTime: Duration? = nil,
+        maximumGrace: Duration = .seconds(600)
+    ) {
+        self.name = name
+        self.tier = tier
+        self.isPreemptible = isPreemptible
+        self.nodes = nodes
+        self.maximumRunning = maximumRunning
+        self.maximumRunningPerUser = maximumRunningPerUser
+        self.maximumTime = maximumTime
+        self.defaultTime = defaultTime
+        self.maximumGrace = maximumGrace
+    }
+
+    /// What a cluster has that configures none.
+    public static let shipped = [
+        Queue(name: "urgent", tier: 100), Queue(name: "batch", tier: 50),
+        Queue(name: "spot", tier: 10, isPreemptible: true),
+    ]
+}

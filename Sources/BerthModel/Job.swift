@@ -1,0 +1,206 @@
+/// A job that has not ended, as the cluster holds it. Its tasks that were never started cost one range; those that
+/// have ended are only counted.
+public struct Job: Hashable, Sendable, Codable {
+    public typealias ID = Identifier<Job>
+
+    public let submission: Submission
+    /// Whether somebody holds it back.
+    public internal(set) var isHeld: Bool
+    /// Tasks that were never started.
+    public internal(set) var untouched: IndexRanges
+    /// Tasks that were started and have not ended, by index.
+    public internal(set) var tasks: [Int: Task]
+    public internal(set) var ended: Tally
+    /// Dependencies that are not met yet.
+    public internal(set) var waitsFor: [Dependency]
+    /// A dependency that can no longer be met.
+    public internal(set) var failedDependency: Dependency?
+    public internal(set) var hasStarted: Bool
+    /// Waiting tasks among `tasks`, and those that hold resources.
+    public internal(set) var waitingAgain: Int
+    public internal(set) var active: Int
+
+    public var id: ID { submission.id }
+    public var specification: JobSpecification { submission.specification }
+    public var isArray: Bool { specification.array != nil }
+    public var hasWaitingTasks: Bool { !untouched.isEmpty || waitingAgain > 0 }
+    public var waitingCount: Int { untouched.count + waitingAgain }
+
+    public init(_ submission: Submission) {
+        self.submission = submission
+        isHeld = submission.specification.isHeld
+        untouched = submission.reopened?.tasks ?? submission.specification.taskIndices
+        tasks = [:]
+        ended = submission.reopened?.ended ?? Tally()
+        waitsFor = submission.unmetDependencies
+        failedDependency = nil
+        hasStarted = false
+        waitingAgain = 0
+        active = 0
+        for (index, attempts) in submission.reopened?.attempts ?? [:] where untouched.contains(index) {
+            untouched.remove(index)
+            tasks[index] = Task(state: .waiting(notBefore: nil), attempts: attempts, retries: 0)
+            waitingAgain += 1
+        }
+    }
+
+    /// The name of the task with `index`.
+    public func taskID(_ index: Int) -> TaskID { TaskID(job: id, index: isArray ? index : nil) }
+
+    /// The state of the whole job: what its most advanced task does.
+    public var state: JobState {
+        if active > 0 {
+            let states = tasks.values.map(\.state)
+            if states.contains(where: { if case .running = $0 { true } else { false } }) { return .running }
+            return states.contains { if case .starting = $0 { true } else { false } } ? .starting : .stopping
+        }
+        return isHeld ? .held : .pending
+    }
+
+    /// A task that has been started at least once.
+    public struct Task: Hashable, Sendable, Codable {
+        public var state: TaskState
+        /// Attempts so far.
+        public var attempts: Int
+        /// Attempts that counted against the job's retries.
+        public var retries: Int
+    }
+
+    /// How many tasks have ended, and how.
+    public struct Tally: Hashable, Sendable, Codable {
+        public var succeeded: Int
+        public var failed: Int
+        public var cancelled: Int
+        public var timedOut: Int
+
+        public init(succeeded: Int = 0, failed: Int = 0, cancelled: Int = 0, timedOut: Int = 0) {
+            self.succeeded = succeeded
+            self.failed = failed
+            self.cancelled = cancelled
+            self.timedOut = timedOut
+        }
+
+        public var count: Int { succeeded + failed + cancelled + timedOut }
+
+        /// Counts `tasks` more that have ended so.
+        public mutating func count(_ state: EndState, _ tasks: Int) {
+            switch state {
+            case .succeeded: succeeded += tasks
+            case .failed: failed += tasks
+            case .cancelled: cancelled += tasks
+            case .timedOut: timedOut += tasks
+            }
+        }
+
+        /// How a job has ended whose tasks ended so: the worst of them decides.
+        public var state: EndState {
+            if failed > 0 { return .failed }
+            if timedOut > 0 { return .timedOut }
+            return cancelled > 0 ? .cancelled : .succeeded
+        }
+    }
+}
+
+/// Where a started task stands. A state's data sits in its case.
+public enum TaskState: Hashable, Sendable, Codable {
+    /// Between attempts; not started again before the time given.
+    case waiting(notBefore: Timestamp?)
+    /// Resources are given; no process is known of yet.
+    case starting(Attempt)
+    case running(Attempt, since: Timestamp)
+    case stopping(Attempt, StopReason)
+
+    public var attempt: Attempt? {
+        switch self {
+        case .waiting: nil
+        case .starting(let attempt), .running(let attempt, _), .stopping(let attempt, _): attempt
+        }
+    }
+}
+
+/// The states that people and programs see.
+public enum JobState: String, Hashable, Sendable, Codable, CaseIterable {
+    case held, pending, starting, running, stopping, succeeded, failed, cancelled, timedOut
+
+    public var hasEnded: Bool { EndState(rawValue: rawValue) != nil }
+}
+
+public enum EndState: String, Hashable, Sendable, Codable {
+    case succeeded, failed, cancelled, timedOut
+
+    public var jobState: JobState {
+        switch self {
+        case .succeeded: .succeeded
+        case .failed: .failed
+        case .cancelled: .cancelled
+        case .timedOut: .timedOut
+        }
+    }
+}
+
+/// How a task ended for good.
+public struct Outcome: Hashable, Sendable, Codable {
+    public enum Reason: String, Hashable, Sendable, Codable {
+        case exit, signal, outOfMemory, timeLimit, nodeLost, launchFailed, dependencyFailed, cancelled, policy
+    }
+
+    public var state: EndState
+    public var reason: Reason
+    public var exitCode: Int?
+    public var signal: Int?
+    public var message: String?
+
+    public init(state: EndState, reason: Reason, exitCode: Int? = nil, signal: Int? = nil, message: String? = nil) {
+        self.state = state
+        self.reason = reason
+        self.exitCode = exitCode
+        self.signal = signal
+        self.message = message
+    }
+}
+
+/// A job as it was accepted.
+public struct Submission: Hashable, Sendable, Codable {
+    public var id: Job.ID
+    public var specification: JobSpecification
+    public var user: String
+    public var submitTime: Timestamp
+    /// The submitter's idempotency key and the digest of what was submitted under it; several jobs of one submission
+    /// share them.
+    public var key: String
+    public var contentDigest: String
+    /// Those of the specification's dependencies that were not met when it was accepted.
+    public var unmetDependencies: [Dependency]
+    /// Set where an ended job is run again.
+    public var reopened: Reopening?
+
+    public init(
+        id: Job.ID, specification: JobSpecification, user: String, submitTime: Timestamp, key: String,
+        contentDigest: String, unmetDependencies: [Dependency] = [], reopened: Reopening? = nil
+    ) {
+        self.id = id
+        self.specification = specification
+        self.user = user
+        self.submitTime = submitTime
+        self.key = key
+        self.contentDigest = contentDigest
+        self.unmetDependencies = unmetDependencies
+        self.reopened = reopened
+    }
+
+    /// What an ended job brings along when it is run again.
+    public struct Reopening: Hashable, Sendable, Codable {
+        /// The tasks to run again.
+        public var tasks: IndexRanges
+        /// Attempts so far of those tasks, so that numbers go on.
+        public var attempts: [Int: Int]
+        /// How the other tasks ended.
+        public var ended: Job.Tally
+
+        public init(tasks: IndexRanges, attempts: [Int: Int], ended: Job.Tally) {
+            self.tasks = tasks
+            self.attempts = attempts
+            self.ended = ended
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/// placeholder
+public struct MachineStack: Hashable, Sendable, Codable {
+    public init() {}
+}
