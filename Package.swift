@@ -45,13 +45,41 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
+        // The core: values and decisions. No files, network, clock, randomness or C; not even Foundation.
+        .target(name: "BerthModel"),
+        .target(name: "BerthScheduling", dependencies: ["BerthModel"]),
+        // The shell: one room for each thing outside. These see the core, not one another.
+        .target(
+            name: "BerthProtocol", dependencies: ["BerthModel", grpcCore, grpcProtobuf, protobuf],
+            exclude: ["berth.proto"]),
+        .target(name: "BerthJournal", dependencies: ["BerthModel", "BerthScheduling", grdb, crypto]),
+        // The keeper and how an agent talks to it: small, without Foundation.
+        .target(name: "CLinux"),
+        .target(name: "BerthKeeping", dependencies: ["CLinux"]),
+        // What the interfaces say, shared by server and client.
+        .target(name: "BerthAPI", dependencies: ["BerthModel"]),
+        // The two halves, the faces, and the executables.
+        .target(
+            name: "BerthController",
+            dependencies: ["BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging]),
         .executableTarget(
             name: "berth",
             dependencies: [
+                "BerthModel", "BerthScheduling", "BerthProtocol", "BerthJournal", "BerthAPI", "BerthController",
                 arguments, crypto, grdb, grpcCore, grpcProtobuf, grpcTransport, httpClient, hummingbird, lifecycle,
                 logging, nio, protobuf, yaml,
             ],
             linkerSettings: [staticRuntime]),
-        .executableTarget(name: "berth-keeper", linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .executableTarget(
+            name: "berth-keeper", dependencies: ["BerthKeeping", "CLinux"],
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
     ]
 )
+
+for target in package.targets where target.type != .system && !target.name.hasPrefix("C") {
+    target.swiftSettings = [
+        .enableUpcomingFeature("ExistentialAny"), .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"), .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+        .treatAllWarnings(as: .error),
+    ]
+}

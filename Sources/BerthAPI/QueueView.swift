@@ -1,0 +1,124 @@
+public import BerthModel
+
+/// A queue with its limits and what stands in it.
+public struct QueueView: Codable, Sendable, Hashable {
+    public var name: String
+    public var tier: Int
+    public var isDefault: Bool
+    public var preemptible: Bool
+    public var nodes: String?
+    public var maximumRunning: Int?
+    public var maximumRunningPerUser: Int?
+    public var maximumTime: Double?
+    public var defaultTime: Double?
+    /// Tasks.
+    public var running: Int
+    public var waiting: Int
+
+    public init(_ queue: Queue, isDefault: Bool, running: Int, waiting: Int) {
+        name = queue.name
+        tier = queue.tier
+        self.isDefault = isDefault
+        preemptible = queue.isPreemptible
+        nodes = queue.nodes?.text
+        maximumRunning = queue.maximumRunning
+        maximumRunningPerUser = queue.maximumRunningPerUser
+        maximumTime = queue.maximumTime?.inSeconds
+        defaultTime = queue.defaultTime?.inSeconds
+        self.running = running
+        self.waiting = waiting
+    }
+}
+
+/// Why a job does not run (any further).
+public struct WhyView: Codable, Sendable, Hashable {
+    public var job: String
+    public var state: JobState
+    public var waitingTasks: Int
+    public var reasons: [Reason]
+    /// Of a job that runs or ran: why it was started where it was.
+    public var decision: Decision?
+    public var node: String?
+
+    /// One thing that binds.
+    public struct Reason: Codable, Sendable, Hashable {
+        /// held, begin, dependency, backoff, arrayLimit, queueLimit, userLimit, noNodes, behind, resources
+        public var kind: String
+        public var text: String
+        public var remedy: String?
+        /// Of `resources`: what is short on each node.
+        public var nodes: [NodeReason]
+
+        public init(kind: String, text: String, remedy: String? = nil, nodes: [NodeReason] = []) {
+            self.kind = kind
+            self.text = text
+            self.remedy = remedy
+            self.nodes = nodes
+        }
+    }
+
+    public struct NodeReason: Codable, Sendable, Hashable {
+        public var node: String
+        public var short: [String]
+
+        public init(node: String, short: [String]) {
+            self.node = node
+            self.short = short
+        }
+    }
+
+    public init(
+        job: String, state: JobState, waitingTasks: Int, reasons: [Reason], decision: Decision? = nil,
+        node: String? = nil
+    ) {
+        self.job = job
+        self.state = state
+        self.waitingTasks = waitingTasks
+        self.reasons = reasons
+        self.decision = decision
+        self.node = node
+    }
+}
+
+/// What `POST /api/v1/jobs` takes: descriptions in the form of a job file, all accepted or none.
+public struct SubmitAnswer: Codable, Sendable, Hashable {
+    public var jobs: [String]
+
+    public init(jobs: [String]) { self.jobs = jobs }
+}
+
+/// What every refused request is answered with.
+public struct Problem: Codable, Sendable, Hashable, Error {
+    /// invalid, notFound, refused, unavailable, unauthorized
+    public var kind: String
+    public var problem: String
+
+    public init(kind: String, problem: String) {
+        self.kind = kind
+        self.problem = problem
+    }
+}
+
+public struct DrainRequest: Codable, Sendable, Hashable {
+    public var reason: String
+    /// Whether running attempts are stopped (and run again elsewhere) instead of waited for.
+    public var stop: Bool
+
+    public init(reason: String, stop: Bool = false) {
+        self.reason = reason
+        self.stop = stop
+    }
+}
+
+public struct SQLRequest: Codable, Sendable, Hashable {
+    public var statement: String
+    public var limit: Int?
+
+    public init(statement: String, limit: Int? = nil) {
+        self.statement = statement
+        self.limit = limit
+    }
+}
+
+/// What this program calls itself.
+public let berthVersion = "0.1.0"

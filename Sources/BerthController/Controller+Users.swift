@@ -1,0 +1,110 @@
+import BerthJournal
+public import BerthModel
+public import BerthScheduling
+import Crypto
+import Foundation
+
+/// What users may ask the controller for. Every change is answered when it is durable.
+extension Controller {
+    /// Accepts jobs, all or none; the same key with the same content answers with the first ones.
+    ///
+    /// - Throws: a `Refusal`.
+    public func submit(_ jobs: [Dispatcher.RequestedJob], user: String, key: String) async throws -> [Job.ID] {
+        var jobs = jobs
+        for index in jobs.indices {
+            jobs[index].specification.environment = try secrets.concealed(jobs[index].specification.environment)
+        }
+        let request = Dispatcher.SubmissionRequest(
+            jobs: jobs, user: user, key: key, contentDigest: try Self.digest(of: jobs))
+        let history = journal
+        return try await inRound { dispatcher, time throws(Refusal) in
+            try dispatcher.submit(request, history: history, at: time)
+        }
+    }
+
+    /// SHA-256 over everything that was asked for.
+    private static func digest(of jobs: [Dispatcher.RequestedJob]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        var hash = SHA256()
+        for job in jobs {
+            hash.update(data: try encoder.encode(job.specification))
+            for (place, condition) in job.dependsOn { hash.update(data: Data("\(place):\(condition.rawValue);".utf8)) }
+        }
+        return hash.finalize().map { String(format: "%02x", $0) }.joined()
+    }
+
+    public func cancel(_ id: TaskID, by user: Caller) async throws {
+        let history = journal
+        try await inRound { dispatcher, time throws(Refusal) in
+            try user.mayChange(id.job, in: dispatcher)
+            try dispatcher.cancel(id, by: user.name, history: history, at: time)
+        }
+    }
+
+    public func hold(_ id: Job.ID, by user: Caller) async throws {
+        let history = journal
+        try await inRound { dispatcher, time throws(Refusal) in
+            try user.mayChange(id, in: dispatcher)
+            try dispatcher.hold(id, by: user.name, history: history, at: time)
+        }
+    }
+
+    public func release(_ id: Job.ID, by user: Caller) async throws {
+        let history = journal
+        try await inRound { dispatcher, time throws(Refusal) in
+            try user.mayChange(id, in: dispatcher)
+            try dispatcher.release(id, by: user.name, history: history, at: time)
+        }
+    }
+
+    /// Sends running tasks back to the queue, or runs an ended job's tasks again that did not succeed.
+    public func requeue(_ id: TaskID, by user: Caller) async throws {
+        let history = journal
+        let ended = try journal.reopening(of: id)
+        try await inRound { dispatcher, time throws(Refusal) in
+            if let ended, dispatcher.cluster.jobs[id.job] == nil {
+                guard user.isOperator || ended.user == user.name else { throw .notOwner(id.job, owner: ended.user) }
+                try dispatcher.reopen(ended, by: user.name, at: time)
+            } else {
+                try user.mayChange(id.job, in: dispatcher)
+                try dispatcher.requeue(id, by: user.name, history: history, at: time)
+            }
+        }
+    }
+
+    public func drain(_ node: NodeName, reason: String, stopping: Bool, by user: Caller) async throws {
+        try await inRound { dispatcher, time throws(Refusal) in
+            try dispatcher.drain(node, reason: reason, stopping: stopping, by: user.name, at: time)
+        }
+    }
+
+    public func undrain(_ node: NodeName, by user: Caller) async throws {
+        try await inRound { dispatcher, time throws(Refusal) in
+            try dispatcher.undrain(node, by: user.name, at: time)
+        }
+    }
+
+    /// Every reason that binds for a job that waits; empty for one that has ended.
+    public func waitReasons(for id: Job.ID) -> [WaitReason] {
+        guard let job = cluster.jobs[id], job.hasWaitingTasks else { return [] }
+        return BerthScheduling.waitReasons(for: job, in: cluster, at: time)
+    }
+}
+
+/// Who asks.
+public struct Caller: Sendable {
+    public var name: String
+    /// May change other people's jobs.
+    public var isOperator: Bool
+
+    public init(name: String, isOperator: Bool) {
+        self.name = name
+        self.isOperator = isOperator
+    }
+
+    func mayChange(_ id: Job.ID, in dispatcher: Dispatcher) throws(Refusal) {
+        guard let owner = dispatcher.cluster.jobs[id]?.submission.user, !isOperator, owner != name else { return }
+        throw .notOwner(id, owner: owner)
+    }
+}

@@ -1,0 +1,194 @@
+public import BerthJournal
+public import BerthModel
+import BerthProtocol
+public import BerthScheduling
+public import Logging
+public import ServiceLifecycle
+
+/// Owns the cluster. Everything that anyone wants changed goes through rounds: a round takes in all that has arrived,
+/// lets the pure `Dispatcher` decide and plan, makes the events durable in one commit, and only then answers and sends.
+/// What arrives while a commit runs is the next round.
+public actor Controller: Service {
+    let journal: Journal
+    let secrets: SecretStore
+    let logger: Logger
+    private let timing: Dispatcher.Timing
+    var heartbeatInterval: Duration { timing.heartbeatInterval }
+    private let now: @Sendable () -> Timestamp
+    private var dispatcher: Dispatcher
+    /// What waits for the next round.
+    private var inbox: [Request] = []
+    private let wakeUps: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+    private var timer: Task<Void, Never>?
+    var links: [NodeName: AgentLink] = [:]
+    var nextSession: UInt64
+    var nextLogRequest: UInt64 = 1
+    private var watchers: [Job.ID: [UInt64: CheckedContinuation<Void, Never>]] = [:]
+    private var nextWatcher: UInt64 = 1
+
+    /// One thing to do in a round.
+    private struct Request {
+        /// Decides, and gives back what to answer once the round is durable.
+        var decide: (inout Dispatcher, Timestamp) -> @Sendable () -> Void
+        /// Answers instead when the round could not be recorded.
+        var fail: @Sendable (Refusal) -> Void
+    }
+
+    /// Takes over from the journal: the cluster is what its events add up to.
+    ///
+    /// - Throws: a `JournalError` if the journal cannot be replayed.
+    public init(
+        journal: Journal, secrets: SecretStore, configuration: ClusterConfiguration, timing: Dispatcher.Timing,
+        now: @escaping @Sendable () -> Timestamp, logger: Logger
+    ) throws {
+        self.journal = journal
+        self.secrets = secrets
+        self.timing = timing
+        self.now = now
+        self.logger = logger
+        let (cluster, sequence) = try journal.replay()
+        let start = now()
+        dispatcher = Dispatcher(cluster, timing: timing, at: start)
+        dispatcher.configure(configuration, at: start)
+        // Sessions of this controller are higher than any of the one before it, clock jumps aside.
+        nextSession = UInt64(clamping: start.microseconds)
+        (wakeUps, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
+        logger.info(
+            "The journal is replayed.",
+            metadata: ["events": "\(sequence)", "jobs": "\(cluster.jobs.count)", "nodes": "\(cluster.nodes.count)"])
+    }
+
+    /// Works rounds until the group shuts down; then closes the journal.
+    public func run() async throws {
+        wake.yield()
+        for await _ in wakeUps.cancelOnGracefulShutdown() { try await round() }
+        timer?.cancel()
+        for request in inbox { request.fail(.unavailable("The controller is shutting down. Try again.")) }
+        inbox = []
+        for link in links.values { link.finish() }
+        try journal.close(dispatcher.cluster)
+    }
+
+    public var cluster: Cluster { dispatcher.cluster }
+    var time: Timestamp { now() }
+
+    // MARK: - Rounds
+
+    private func round() async throws {
+        let requests = inbox
+        inbox = []
+        let time = now()
+        let answers = requests.map { $0.decide(&dispatcher, time) }
+        let next = dispatcher.settle(at: time)
+        let events = dispatcher.takeEvents()
+        do {
+            if !events.isEmpty { try await journal.append(events, at: time) }
+        } catch {
+            try await recover(from: error, refusing: requests)
+            return
+        }
+        for outgoing in dispatcher.takeMessages() { deliver(outgoing) }
+        for answer in answers { answer() }
+        for job in Set(events.compactMap(\.job)) { notifyWatchers(of: job) }
+        wake(at: next)
+    }
+
+    /// Nothing of the round has happened: the cluster is rebuilt from what is durable, and everybody is told.
+    private func recover(from error: any Error, refusing requests: [Request]) async throws {
+        logger.error("A round could not be recorded; nothing of it is true.", metadata: ["error": "\(error)"])
+        for request in requests { request.fail(.unavailable("The journal cannot take it in: \(error) Nothing was changed.")) }
+        // Agents say hello again and repeat what was not acknowledged.
+        for link in links.values { link.finish() }
+        links = [:]
+        dispatcher = Dispatcher(try journal.replay().cluster, timing: timing, at: now())
+        wake(at: now() + .seconds(1))
+    }
+
+    private func wake(at time: Timestamp?) {
+        timer?.cancel()
+        guard let time else { return }
+        let wait = max(time - now(), .milliseconds(1))
+        timer = Task { [wake] in
+            do { try await Task.sleep(for: wait) } catch { return }
+            wake.yield()
+        }
+    }
+
+    /// Has `decide` done in the next round, and returns its answer when that round is durable.
+    func inRound<Answer: Sendable>(
+        _ decide: @escaping @Sendable (inout Dispatcher, Timestamp) throws(Refusal) -> Answer
+    ) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
+            inbox.append(
+                Request(
+                    decide: { dispatcher, time in
+                        do throws(Refusal) {
+                            let answer = try decide(&dispatcher, time)
+                            return { continuation.resume(returning: answer) }
+                        } catch {
+                            return { continuation.resume(throwing: error) }
+                        }
+                    }, fail: { continuation.resume(throwing: $0) }))
+            wake.yield()
+        }
+    }
+
+    /// Takes in what an agent says; nobody waits for it.
+    func takeIn(_ message: AgentMessage, from node: NodeName, session: UInt64) {
+        inbox.append(
+            Request(
+                decide: { dispatcher, time in
+                    dispatcher.receive(message, from: node, session: session, at: time)
+                    return {}
+                }, fail: { _ in }))
+        wake.yield()
+    }
+
+    private func deliver(_ outgoing: Dispatcher.Outgoing) {
+        guard let link = links[outgoing.node], link.session == outgoing.session else { return }
+        guard case .start(var order) = outgoing.message else {
+            link.send(.message(outgoing.message))
+            return
+        }
+        do {
+            order.specification.environment = try secrets.revealed(order.specification.environment)
+            link.send(.message(.start(order)))
+        } catch {
+            logger.error("A secret is missing.", metadata: ["attempt": "\(order.attempt.id)", "error": "\(error)"])
+            let end = AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: now())
+            let status = AttemptStatus(
+                attempt: order.attempt.id, fence: order.attempt.fence, phase: .ended(end, launch: nil))
+            takeIn(.update(status), from: outgoing.node, session: outgoing.session)
+        }
+    }
+
+    // MARK: - Waiting for a job
+
+    /// Returns when something has happened to `job`, or after `wait`.
+    public func change(of job: Job.ID, within wait: Duration) async {
+        let number = nextWatcher
+        nextWatcher += 1
+        let alarm = Task {
+            try? await Task.sleep(for: wait)
+            endWatch(of: job, number)
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled { continuation.resume() } else { watchers[job, default: [:]][number] = continuation }
+            }
+        } onCancel: {
+            Task { await endWatch(of: job, number) }
+        }
+        alarm.cancel()
+    }
+
+    private func endWatch(of job: Job.ID, _ number: UInt64) {
+        watchers[job]?.removeValue(forKey: number)?.resume()
+        if watchers[job]?.isEmpty == true { watchers[job] = nil }
+    }
+
+    private func notifyWatchers(of job: Job.ID) {
+        for watcher in (watchers.removeValue(forKey: job) ?? [:]).values { watcher.resume() }
+    }
+}

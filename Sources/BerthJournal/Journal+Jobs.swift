@@ -1,0 +1,207 @@
+public import BerthModel
+public import BerthScheduling
+import Foundation
+import GRDB
+
+/// What the history knows of jobs. Readers never wait for the writer.
+extension Journal: History {
+    public func submission(_ key: Dispatcher.SubmissionKey) -> PastSubmission? {
+        let row = try? pool.read { database in
+            try Row.fetchOne(
+                database.cachedStatement(sql: "SELECT content_digest, jobs FROM submission WHERE user = ? AND key = ?"),
+                arguments: [key.user, key.key])
+        }
+        return row.map { row in
+            PastSubmission(
+                contentDigest: row["content_digest"],
+                jobs: (row["jobs"] as String).split(separator: ",").compactMap { UInt64($0).map { Job.ID($0) } })
+        }
+    }
+
+    public func endState(of job: Job.ID) -> EndState? {
+        let state = try? pool.read { database in
+            try String.fetchOne(
+                database.cachedStatement(sql: "SELECT state FROM job WHERE id = ?"), arguments: [Int64(job.number)])
+        }
+        return state.flatMap { EndState(rawValue: $0) }
+    }
+
+    /// Jobs that pass `filter`, without their attempts, the oldest first.
+    public func jobs(_ filter: JobFilter) throws -> [JobRecord] {
+        var conditions: [String] = []
+        var arguments = StatementArguments()
+        if !filter.states.isEmpty {
+            conditions.append("state IN (\(filter.states.map { _ in "?" }.joined(separator: ", ")))")
+            arguments += StatementArguments(filter.states.map(\.rawValue).sorted())
+        }
+        for (column, value) in [
+            ("user", filter.user), ("project", filter.project), ("queue", filter.queue), ("name", filter.name),
+        ] {
+            guard let value else { continue }
+            conditions.append("\(column) = ?")
+            arguments += [value]
+        }
+        for (key, value) in filter.labels.sorted(by: { $0.key < $1.key }) {
+            conditions.append("EXISTS (SELECT 1 FROM label WHERE job_id = job.id AND key = ? AND value = ?)")
+            arguments += [key, value]
+        }
+        if let since = filter.since {
+            conditions.append("submitted_us >= ?")
+            arguments += [since.microseconds]
+        }
+        let test = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
+        let limit = filter.limit.map { "LIMIT \($0)" } ?? ""
+        return try pool.read { database in
+            try Row.fetchAll(database, sql: Self.jobColumns + " \(test) ORDER BY id DESC \(limit)", arguments: arguments)
+                .reversed().map { try record($0, in: database) }
+        }
+    }
+
+    private static let jobColumns = """
+        SELECT job.*, (SELECT body FROM event WHERE seq = event_seq) AS body,
+          (SELECT group_concat(DISTINCT node) FROM attempt WHERE job_id = job.id) AS nodes FROM job
+        """
+
+    /// A job, or one task of an array, with its attempts; nil where there is none.
+    public func job(_ id: TaskID) throws -> JobRecord? {
+        try pool.read { database in
+            guard
+                let row = try Row.fetchOne(
+                    database, sql: Self.jobColumns + " WHERE id = ?", arguments: [Int64(id.job.number)])
+            else { return nil }
+            var job = try record(row, in: database)
+            job.attempts = try attempts(of: id, in: database)
+            guard let index = id.index else { return job }
+            guard job.submission.specification.array?.indices.contains(index) == true else { return nil }
+            try narrow(&job, to: index, isHeld: row["held"], in: database)
+            return job
+        }
+    }
+
+    /// The tasks of an array that have been started or ended by themselves, without their attempts.
+    public func tasks(of job: Job.ID) throws -> [JobRecord] {
+        let indices = try pool.read {
+            try Int.fetchAll(
+                $0, sql: "SELECT task FROM task WHERE job_id = ? ORDER BY task", arguments: [Int64(job.number)])
+        }
+        return try indices.compactMap { try self.job(TaskID(job: job, index: $0)) }
+    }
+
+    private func record(_ row: Row, in database: Database) throws -> JobRecord {
+        guard case .submitted(let submission)? = try EventCoding.value(row["body"]) as ClusterEvent?,
+            let state = JobState(rawValue: row["state"])
+        else { throw JournalError("Job \(row["id"] as Int64) has no readable submission. Run berth prov verify.") }
+        let counts: [(JobState, Int)] = [
+            (.starting, row["starting"]), (.running, row["running"]), (.stopping, row["stopping"]),
+            (.succeeded, row["succeeded"]), (.failed, row["failed"]), (.cancelled, row["cancelled"]),
+            (.timedOut, row["timed_out"]),
+        ]
+        let waiting = (row["total"] as Int) - counts.reduce(0) { $0 + $1.1 }
+        let tasks = counts + [((row["held"] as Bool) ? .held : .pending, waiting)]
+        return JobRecord(
+            id: TaskID(job: submission.id), submission: submission, state: state,
+            outcome: state.hasEnded ? outcome(row, state: state) : nil, startTime: time(row["started_us"]),
+            endTime: state.hasEnded ? time(row["ended_us"]) : nil,
+            nodes: (row["nodes"] as String? ?? "").split(separator: ",").map { NodeName(String($0)) }.sorted(),
+            tasks: Dictionary(uniqueKeysWithValues: tasks.filter { $0.1 > 0 }))
+    }
+
+    private func outcome(_ row: Row, state: JobState) -> Outcome? {
+        guard let end = EndState(rawValue: state.rawValue),
+            let reason = (row["reason"] as String?).flatMap({ Outcome.Reason(rawValue: $0) })
+        else { return nil }
+        return Outcome(
+            state: end, reason: reason, exitCode: row["exit_code"], signal: row["signal"], message: row["message"])
+    }
+
+    private func time(_ microseconds: Int64?) -> Timestamp? { microseconds.map { Timestamp(microseconds: $0) } }
+
+    /// Makes a whole job's record one of its tasks'.
+    private func narrow(_ job: inout JobRecord, to index: Int, isHeld: Bool, in database: Database) throws {
+        let id = job.id.job
+        job.id = TaskID(job: id, index: index)
+        job.tasks = [:]
+        job.nodes = Set(job.attempts.map(\.attempt.allocation.node)).sorted()
+        job.startTime = job.attempts.compactMap(\.launch?.startTime).min()
+        job.endTime = nil
+        job.outcome = nil
+        job.state = isHeld ? .held : .pending
+        let task = try Row.fetchOne(
+            database, sql: "SELECT * FROM task WHERE job_id = ? AND task = ?", arguments: [Int64(id.number), index])
+        let range = try Row.fetchAll(
+            database, sql: "SELECT *, NULL AS exit_code, NULL AS signal FROM task_range WHERE job_id = ?", arguments: [Int64(id.number)]
+        ).first { IndexRanges($0["tasks"] as String)?.contains(index) == true }
+        guard let row = task ?? range, let state = JobState(rawValue: row["state"]) else { return }
+        if state != .pending || !isHeld { job.state = state }
+        if state.hasEnded {
+            job.outcome = outcome(row, state: state)
+            job.endTime = time(row["ended_us"])
+        }
+    }
+
+    private func attempts(of id: TaskID, in database: Database) throws -> [AttemptRecord] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: "SELECT * FROM attempt WHERE job_id = ? AND task = ifnull(?, task) ORDER BY task, number",
+            arguments: [Int64(id.job.number), id.index])
+        return try rows.compactMap { row in
+            guard let attempt: Attempt = try EventCoding.value(row["attempt"]),
+                let state = AttemptRecord.State(rawValue: row["state"])
+            else { return nil }
+            return AttemptRecord(
+                attempt: attempt, state: state, launch: try EventCoding.value(row["launch"]),
+                end: try EventCoding.value(row["end"]), decision: try EventCoding.value(row["decision"]),
+                stopReason: (row["stop_reason"] as String?).flatMap { StopReason(rawValue: $0) },
+                latestReport: try EventCoding.value(row["report"]))
+        }
+    }
+
+    /// The events of a job, in order, as JSON bodies.
+    public func events(of job: Job.ID) throws -> [(sequence: UInt64, time: Timestamp, kind: String, body: String)] {
+        try pool.read { database in
+            try Row.fetchAll(
+                database, sql: "SELECT seq, time_us, kind, body FROM event WHERE job_id = ? ORDER BY seq",
+                arguments: [Int64(job.number)]
+            ).map { row in
+                (
+                    UInt64(row["seq"] as Int64), Timestamp(microseconds: row["time_us"]), row["kind"] as String,
+                    row["body"] as String
+                )
+            }
+        }
+    }
+
+    /// An ended job as it is to be run again: those of its tasks that did not succeed, or the one asked for. nil where
+    /// there is no such job, or it has not ended.
+    public func reopening(of id: TaskID) throws -> Submission? {
+        guard let record = try job(TaskID(job: id.job)), record.state.hasEnded else { return nil }
+        var submission = record.submission
+        let (tasks, attempts) = try pool.read { database -> (IndexRanges, [Int: Int]) in
+            let rows = try Row.fetchAll(
+                database, sql: "SELECT task, state, attempts FROM task WHERE job_id = ?",
+                arguments: [Int64(id.job.number)])
+            var tasks = submission.specification.taskIndices
+            var attempts: [Int: Int] = [:]
+            for row in rows {
+                attempts[row["task"]] = row["attempts"]
+                if (row["state"] as String) == EndState.succeeded.rawValue { tasks.remove(row["task"]) }
+            }
+            return (tasks, attempts)
+        }
+        let again = id.index.map { tasks.contains($0) ? IndexRanges([$0]) : IndexRanges() } ?? tasks
+        var ended = Job.Tally(
+            succeeded: record.tasks[.succeeded] ?? 0, failed: record.tasks[.failed] ?? 0,
+            cancelled: record.tasks[.cancelled] ?? 0, timedOut: record.tasks[.timedOut] ?? 0)
+        for index in again {
+            switch try job(TaskID(job: id.job, index: submission.specification.array == nil ? nil : index))?.state {
+            case .failed: ended.failed -= 1
+            case .timedOut: ended.timedOut -= 1
+            default: ended.cancelled -= 1
+            }
+        }
+        submission.reopened = Submission.Reopening(
+            tasks: again, attempts: attempts.filter { again.contains($0.key) }, ended: ended)
+        submission.unmetDependencies = []
+        return submission
+    }
+}

@@ -1,0 +1,93 @@
+import CLinux
+public import Glibc
+
+/// An agent's hold on one keeper, through the keeper's directory: it works as well for a keeper that an earlier agent
+/// started.
+public struct KeeperHandle: Sendable {
+    public let directory: String
+    /// The keeper's process, where this agent started it and must reap it.
+    public let child: pid_t?
+
+    /// Starts a keeper. `directory` must exist and be nobody else's.
+    ///
+    /// - Throws: if the order cannot be written or the program not be run.
+    public static func launch(_ order: LaunchOrder, in directory: String, program: String) throws(KeepingError)
+        -> KeeperHandle
+    {
+        try replaceFile(directory + "/order", with: order.bytes, isDurable: false)
+        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
+        let complaints = open(directory + "/keeper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        defer {
+            close(null)
+            close(complaints)
+        }
+        var pid: pid_t = 0
+        let words = ["berth-keeper", directory].map { (word: String) in strdup(word) }
+        defer { for word in words { free(word) } }
+        let code = berth_spawn(&pid, program, nil, words + [nil], [nil], null, null, complaints)
+        guard code == 0 else { throw .system("\(program) cannot be run", code) }
+        return KeeperHandle(directory: directory, child: pid)
+    }
+
+    /// Takes hold of a keeper that was started before.
+    public init(directory: String) {
+        self.directory = directory
+        child = nil
+    }
+
+    private init(directory: String, child: pid_t) {
+        self.directory = directory
+        self.child = child
+    }
+
+    public func order() throws(KeepingError) -> LaunchOrder {
+        try LaunchOrder(bytes: readFile(directory + "/order"))
+    }
+
+    /// nil while the keeper has not written one.
+    public func record() throws(KeepingError) -> KeeperRecord? {
+        guard access(directory + "/record", F_OK) == 0 else { return nil }
+        return try KeeperRecord(bytes: readFile(directory + "/record"))
+    }
+
+    /// Whether the keeper lives: it holds its lock as long as it does.
+    public var isAlive: Bool {
+        let descriptor = open(directory + "/lock", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return berth_lock(descriptor) != 0
+    }
+
+    /// A descriptor that becomes readable when the process has ended (pidfd_open(2)); -1 where there is no such one.
+    public static func endDescriptor(of process: pid_t) -> Int32 { berth_pidfd_open(process) }
+
+    /// Clears a keeper of this agent away after its end.
+    public func reap() {
+        guard let child else { return }
+        var status: Int32 = 0
+        waitpid(child, &status, WNOHANG)
+    }
+
+    /// Has the job told to end, and killed after `graceMilliseconds`.
+    ///
+    /// - Throws: if the keeper cannot be reached; it may have ended meanwhile.
+    public func stop(graceMilliseconds: Int64, reason: String) throws(KeepingError) {
+        // Through the directory's descriptor the path is short however long the directory's own is.
+        let place = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard place >= 0 else { throw .system("\(directory) cannot be entered", errno) }
+        defer { close(place) }
+        let socket = berth_connect_unix("/proc/self/fd/\(place)/control")
+        guard socket >= 0 else { throw .system("The keeper in \(directory) cannot be reached", errno) }
+        defer { close(socket) }
+        writeAll(Array("stop \(graceMilliseconds) \(reason)\n".utf8), to: socket)
+        var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        guard poll(&polled, 1, 2000) == 1 else { throw .system("The keeper in \(directory) does not answer", ETIMEDOUT) }
+    }
+
+    /// Ends what a keeper that was killed has left: the job's session and process group.
+    public func killLeftovers(of record: KeeperRecord) {
+        guard let job = record.job, record.bootID == bootID(), startTicks(of: job.id) == job.startTicks else { return }
+        kill(-job.id, SIGKILL)
+        kill(job.id, SIGKILL)
+    }
+}

@@ -1,0 +1,157 @@
+/// What a keeper has to say of its attempt: the file `record` in its directory, always whole.
+public struct KeeperRecord: Equatable, Sendable {
+    public var attempt: String
+    public var fence: UInt64
+    public var phase: Phase
+    public var keeper: ProcessMark
+    /// nil where no process came to be.
+    public var job: ProcessMark?
+    public var bootID: String
+    /// Wall clock, microseconds since 1970.
+    public var startMicroseconds: Int64
+    /// Read back from the kernel after binding.
+    public var boundCPUs: [Int]
+    public var boundNUMANodes: [Int]
+    /// What could not be applied, a sentence each.
+    public var notes: [String]
+
+    /// A process that cannot be mistaken for a later one of the same number on the same boot.
+    public struct ProcessMark: Equatable, Sendable {
+        public var id: Int32
+        public var startTicks: UInt64
+
+        public init(id: Int32, startTicks: UInt64) {
+            self.id = id
+            self.startTicks = startTicks
+        }
+    }
+
+    public enum Phase: Equatable, Sendable {
+        case running
+        case ended(Ended)
+        /// The sentence says why no process came to be.
+        case launchFailed(String, atMicroseconds: Int64)
+    }
+
+    public struct Ended: Equatable, Sendable {
+        public enum Cause: String, Sendable {
+            case exit, signal, timeLimit
+            /// After the agent asked for it.
+            case stopped
+        }
+
+        public var cause: Cause
+        public var exitCode: Int?
+        public var signal: Int?
+        /// What the agent gave as its reason.
+        public var stopReason: String?
+        public var endMicroseconds: Int64
+        public var userCPUMicroseconds: Int64
+        public var systemCPUMicroseconds: Int64
+        public var peakMemoryBytes: Int64
+        public var readBytes: Int64
+        public var writtenBytes: Int64
+
+        public init(
+            cause: Cause, exitCode: Int? = nil, signal: Int? = nil, stopReason: String? = nil, endMicroseconds: Int64,
+            userCPUMicroseconds: Int64 = 0, systemCPUMicroseconds: Int64 = 0, peakMemoryBytes: Int64 = 0,
+            readBytes: Int64 = 0, writtenBytes: Int64 = 0
+        ) {
+            self.cause = cause
+            self.exitCode = exitCode
+            self.signal = signal
+            self.stopReason = stopReason
+            self.endMicroseconds = endMicroseconds
+            self.userCPUMicroseconds = userCPUMicroseconds
+            self.systemCPUMicroseconds = systemCPUMicroseconds
+            self.peakMemoryBytes = peakMemoryBytes
+            self.readBytes = readBytes
+            self.writtenBytes = writtenBytes
+        }
+    }
+
+    public init(
+        attempt: String, fence: UInt64, phase: Phase, keeper: ProcessMark, job: ProcessMark? = nil, bootID: String,
+        startMicroseconds: Int64, boundCPUs: [Int] = [], boundNUMANodes: [Int] = [], notes: [String] = []
+    ) {
+        self.attempt = attempt
+        self.fence = fence
+        self.phase = phase
+        self.keeper = keeper
+        self.job = job
+        self.bootID = bootID
+        self.startMicroseconds = startMicroseconds
+        self.boundCPUs = boundCPUs
+        self.boundNUMANodes = boundNUMANodes
+        self.notes = notes
+    }
+
+    public init(bytes: [UInt8]) throws(KeepingError) {
+        let fields = try Fields(bytes)
+        attempt = try fields.required("attempt")
+        fence = try fields.number("fence") ?? 0
+        bootID = try fields.required("boot")
+        startMicroseconds = try fields.number("start") ?? 0
+        keeper = ProcessMark(
+            id: try fields.number("keeper") ?? 0, startTicks: try fields.number("keeperTicks") ?? 0)
+        if let id: Int32 = try fields.number("job") {
+            job = ProcessMark(id: id, startTicks: try fields.number("jobTicks") ?? 0)
+        }
+        boundCPUs = try LaunchOrder.numbers(fields.first("cpus") ?? "")
+        boundNUMANodes = try LaunchOrder.numbers(fields.first("numa") ?? "")
+        notes = fields.all("note")
+        switch try fields.required("phase") {
+        case "running": phase = .running
+        case "launchFailed":
+            phase = .launchFailed(try fields.required("problem"), atMicroseconds: try fields.number("end") ?? 0)
+        case "ended":
+            guard let cause = Ended.Cause(rawValue: try fields.required("cause")) else {
+                throw .malformed("its cause is unknown")
+            }
+            phase = .ended(
+                Ended(
+                    cause: cause, exitCode: try fields.number("code"), signal: try fields.number("signal"),
+                    stopReason: fields.first("reason"), endMicroseconds: try fields.number("end") ?? 0,
+                    userCPUMicroseconds: try fields.number("user") ?? 0,
+                    systemCPUMicroseconds: try fields.number("system") ?? 0,
+                    peakMemoryBytes: try fields.number("peak") ?? 0, readBytes: try fields.number("read") ?? 0,
+                    writtenBytes: try fields.number("written") ?? 0))
+        default: throw .malformed("its phase is unknown")
+        }
+    }
+
+    public var bytes: [UInt8] {
+        var fields = Fields()
+        fields.add("attempt", attempt)
+        fields.add("fence", fence)
+        fields.add("boot", bootID)
+        fields.add("start", startMicroseconds)
+        fields.add("keeper", keeper.id)
+        fields.add("keeperTicks", keeper.startTicks)
+        fields.add("job", job?.id)
+        fields.add("jobTicks", job?.startTicks)
+        fields.add("cpus", LaunchOrder.text(boundCPUs))
+        fields.add("numa", LaunchOrder.text(boundNUMANodes))
+        for note in notes { fields.add("note", note) }
+        switch phase {
+        case .running: fields.add("phase", "running")
+        case .launchFailed(let problem, let time):
+            fields.add("phase", "launchFailed")
+            fields.add("problem", problem)
+            fields.add("end", time)
+        case .ended(let ended):
+            fields.add("phase", "ended")
+            fields.add("cause", ended.cause.rawValue)
+            fields.add("code", ended.exitCode)
+            fields.add("signal", ended.signal)
+            fields.add("reason", ended.stopReason)
+            fields.add("end", ended.endMicroseconds)
+            fields.add("user", ended.userCPUMicroseconds)
+            fields.add("system", ended.systemCPUMicroseconds)
+            fields.add("peak", ended.peakMemoryBytes)
+            fields.add("read", ended.readBytes)
+            fields.add("written", ended.writtenBytes)
+        }
+        return fields.bytes
+    }
+}

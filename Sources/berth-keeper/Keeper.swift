@@ -1,0 +1,212 @@
+import BerthKeeping
+import CLinux
+import Glibc
+
+/// The parent of one attempt's processes. It binds itself, so that the job inherits the binding; starts the job; tells
+/// it when it must stop; and when it has ended, ends whatever it left behind and records how it went.
+///
+/// It works in its own directory, so that every path it needs is short. A lock on the file `lock` says that it lives.
+struct Keeper {
+    private let order: LaunchOrder
+    private let signals: Int32
+    private var control: ListeningSocket
+    private var jobSocket: ListeningSocket?
+    private var reports = ReportFile()
+    private var record: KeeperRecord
+    private var job: pid_t = 0
+    private var stop: Stop?
+    private var timeLimit: Int64?
+
+    /// The job has been told to end.
+    private struct Stop {
+        var reason: String?
+        /// When what is left is killed, in milliseconds of the monotonic clock.
+        var deadline: Int64
+        var extensionLeft: Int64
+        var isKilled = false
+    }
+
+    init(directory: String) throws {
+        guard chdir(directory) == 0 else { throw KeepingError.system("\(directory) cannot be entered", errno) }
+        let lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0, berth_lock(lock) == 0 else { throw KeepingError.system("another keeper is here", errno) }
+        order = try LaunchOrder(bytes: readFile("order"))
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGHUP, SIG_IGN)
+        berth_become_subreaper()
+        signals = berth_signal_descriptor()
+        control = try ListeningSocket(path: "control")
+        record = KeeperRecord(
+            attempt: order.attempt, fence: order.fence, phase: .running,
+            keeper: .init(id: getpid(), startTicks: startTicks(of: getpid()) ?? 0), bootID: bootID(),
+            startMicroseconds: wallClockMicroseconds())
+    }
+
+    /// Returns when the attempt is over and its record is durable.
+    mutating func run() {
+        do {
+            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path) }
+            let binding = Binding.apply(order)
+            (record.boundCPUs, record.boundNUMANodes, record.notes) = (binding.cpus, binding.numaNodes, binding.notes)
+            job = try JobProcess.start(order)
+        } catch {
+            finish(.launchFailed("\(error)", atMicroseconds: wallClockMicroseconds()))
+            return
+        }
+        record.startMicroseconds = wallClockMicroseconds()
+        record.job = .init(id: job, startTicks: startTicks(of: job) ?? 0)
+        timeLimit = order.timeLimitMilliseconds.map { monotonicMilliseconds() + $0 }
+        write(isDurable: false)
+        while job != 0 { waitForNews() }
+    }
+
+    private func write(isDurable: Bool) {
+        do { try replaceFile("record", with: record.bytes, isDurable: isDurable) } catch {
+            complain("berth-keeper: \(error)\n")
+        }
+    }
+
+    private mutating func finish(_ phase: KeeperRecord.Phase) {
+        record.phase = phase
+        jobSocket?.close()
+        control.close()
+        write(isDurable: true)
+    }
+
+    // MARK: - Waiting
+
+    private mutating func waitForNews() {
+        var polled = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
+        polled += control.polled
+        let controlCount = polled.count
+        polled += jobSocket?.polled ?? []
+        guard poll(&polled, nfds_t(polled.count), millisecondsToNextDeadline()) >= 0 else { return }
+        if polled[0].revents != 0 { takeSignals() }
+        let ready = { (range: Range<Int>) in polled[range].filter { $0.revents != 0 }.map(\.fd) }
+        for line in control.read(ready(1..<controlCount)) { obey(line) }
+        for line in jobSocket?.read(ready(controlCount..<polled.count)) ?? [] { hear(line.text) }
+        passDeadlines()
+    }
+
+    private func millisecondsToNextDeadline() -> Int32 {
+        let deadlines = [stop?.isKilled == true ? nil : stop?.deadline, stop == nil ? timeLimit : nil]
+        guard let next = deadlines.compactMap({ $0 }).min() else { return -1 }
+        return Int32(clamping: max(0, next - monotonicMilliseconds()))
+    }
+
+    private mutating func takeSignals() {
+        while true {
+            switch berth_next_signal(signals) {
+            case SIGTERM: beginStop(grace: order.graceMilliseconds, reason: "keeperTerminated")
+            case SIGCHLD: reap()
+            case let number where number <= 0: return
+            default: break
+            }
+        }
+    }
+
+    private mutating func passDeadlines() {
+        let now = monotonicMilliseconds()
+        if stop == nil, let timeLimit, timeLimit <= now { beginStop(grace: order.graceMilliseconds, reason: nil) }
+        if let stop, !stop.isKilled, stop.deadline <= now { kill() }
+    }
+
+    // MARK: - Ending
+
+    /// Reaps what has ended; when the job's own process has, ends the rest and the record.
+    private mutating func reap() {
+        while true {
+            let ended = berth_ended_child()
+            guard ended > 0 else { return }
+            let transfers = ended == job ? Descendants.transfers(of: job) : nil
+            var result = berth_wait()
+            guard berth_wait_any(&result) > 0 else { return }
+            if let transfers {
+                job = 0
+                Descendants.killAll(group: ended)
+                finish(.ended(summary(result, transfers)))
+                return
+            }
+        }
+    }
+
+    private func summary(_ result: berth_wait, _ transfers: Descendants.Transfers) -> KeeperRecord.Ended {
+        var usage = berth_wait()
+        berth_children_usage(&usage)
+        let cause: KeeperRecord.Ended.Cause =
+            if let stop { stop.reason == nil ? .timeLimit : .stopped } else { result.signal != 0 ? .signal : .exit }
+        return KeeperRecord.Ended(
+            cause: cause, exitCode: result.code >= 0 ? Int(result.code) : nil,
+            signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
+            endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: usage.user_microseconds,
+            systemCPUMicroseconds: usage.system_microseconds, peakMemoryBytes: usage.peak_kilobytes * 1024,
+            readBytes: transfers.read, writtenBytes: transfers.written)
+    }
+
+    /// Tells the job to end. A later stop may only bring the end nearer.
+    private mutating func beginStop(grace: Int64, reason: String?) {
+        let deadline = monotonicMilliseconds() + max(0, grace)
+        if let earlier = stop {
+            stop?.deadline = min(earlier.deadline, deadline)
+        } else {
+            stop = Stop(reason: reason, deadline: deadline, extensionLeft: order.extensionMilliseconds)
+            guard grace > 0 else { return }
+            let notice =
+                "{\"notice\":\"\(reason == nil ? "timeLimit" : "preempt")\",\"deadline\":\"\(wallClockText(afterMilliseconds: grace))\",\"reason\":\"\(reason ?? "timeLimit")\"}\n"
+            if jobSocket?.send(Array(notice.utf8)) != true { Glibc.kill(-job, SIGTERM) }
+        }
+    }
+
+    private mutating func kill() {
+        stop?.isKilled = true
+        Glibc.kill(-job, SIGKILL)
+        Glibc.kill(job, SIGKILL)
+        Descendants.killOnce()
+    }
+
+    // MARK: - What others say
+
+    /// `stop GRACE_MILLISECONDS REASON`
+    private mutating func obey(_ line: ListeningSocket.Line) {
+        let words = line.text.split(separator: UInt8(ascii: " "))
+        guard words.count == 3, words[0].elementsEqual("stop".utf8),
+            let grace = Int64(String(decoding: words[1], as: UTF8.self))
+        else { return }
+        let reason = String(decoding: words[2].filter { $0 >= 65 && $0 <= 122 && $0 != 92 }, as: UTF8.self)
+        beginStop(grace: grace, reason: reason)
+        control.answer(line, "ok\n")
+    }
+
+    /// A line of the job's own, kept for the agent. Only what concerns a stop under way is understood here.
+    private mutating func hear(_ line: [UInt8]) {
+        reports.append(line)
+        guard stop != nil else { return }
+        if JobWords.saysDone(line) { kill() }
+        if let seconds = JobWords.extensionSeconds(line), let left = stop?.extensionLeft {
+            let granted = min(Int64(clamping: Int((seconds * 1000).rounded())), left)
+            stop?.extensionLeft -= granted
+            stop?.deadline += granted
+        }
+    }
+}
+
+/// Milliseconds of a clock that nobody sets.
+func monotonicMilliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_BOOTTIME, &time)
+    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+}
+
+/// RFC 3339 in UTC.
+func wallClockText(afterMilliseconds milliseconds: Int64) -> String {
+    var seconds = time_t((wallClockMicroseconds() + milliseconds * 1000) / 1_000_000)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    let bytes = [CChar](unsafeUninitializedCapacity: 32) { buffer, count in
+        count = strftime(buffer.baseAddress, 32, "%Y-%m-%dT%H:%M:%SZ", &parts)
+    }
+    return String(decoding: bytes.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+}
+
+/// Writes to standard error: the agent keeps it beside the record.
+func complain(_ text: String) { writeAll(Array(text.utf8), to: 2) }
