@@ -52,6 +52,9 @@ let package = Package(
         .target(
             name: "BerthProtocol", dependencies: ["BerthModel", grpcCore, grpcProtobuf, protobuf],
             exclude: ["berth.proto"]),
+        .systemLibrary(name: "CHwloc", pkgConfig: "hwloc", providers: [.apt(["libhwloc-dev"])]),
+        .target(name: "BerthTopology", dependencies: ["BerthModel", "CHwloc"]),
+        .target(name: "BerthDescription", dependencies: ["BerthModel", "BerthScheduling", yaml]),
         .target(name: "BerthJournal", dependencies: ["BerthModel", "BerthScheduling", grdb, crypto]),
         // The keeper and how an agent talks to it: small, without Foundation.
         .target(name: "CLinux"),
@@ -62,6 +65,9 @@ let package = Package(
         .target(
             name: "BerthController",
             dependencies: ["BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging]),
+        .target(
+            name: "BerthAgent",
+            dependencies: ["BerthModel", "BerthProtocol", "BerthKeeping", crypto, lifecycle, logging]),
         .executableTarget(
             name: "berth",
             dependencies: [

@@ -10,8 +10,10 @@ public struct KeeperHandle: Sendable {
 
     /// Starts a keeper. `directory` must exist and be nobody else's.
     ///
+    /// - Parameter answer: a pipe's end on which the keeper writes its first record, and then closes.
     /// - Throws: if the order cannot be written or the program not be run.
-    public static func launch(_ order: LaunchOrder, in directory: String, program: String) throws(KeepingError)
+    public static func launch(_ order: LaunchOrder, in directory: String, program: String, answer: Int32? = nil)
+        throws(KeepingError)
         -> KeeperHandle
     {
         try replaceFile(directory + "/order", with: order.bytes, isDurable: false)
@@ -24,7 +26,7 @@ public struct KeeperHandle: Sendable {
         var pid: pid_t = 0
         let words = ["berth-keeper", directory].map { (word: String) in strdup(word) }
         defer { for word in words { free(word) } }
-        let code = berth_spawn(&pid, program, nil, words + [nil], [nil], null, null, complaints)
+        let code = berth_spawn(&pid, program, nil, words + [nil], [nil], null, answer ?? null, complaints)
         guard code == 0 else { throw .system("\(program) cannot be run", code) }
         return KeeperHandle(directory: directory, child: pid)
     }

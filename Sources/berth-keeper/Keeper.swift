@@ -57,6 +57,7 @@ struct Keeper {
         record.job = .init(id: job, startTicks: startTicks(of: job) ?? 0)
         timeLimit = order.timeLimitMilliseconds.map { monotonicMilliseconds() + $0 }
         write(isDurable: false)
+        tellAgent()
         while job != 0 { waitForNews() }
     }
 
@@ -71,6 +72,14 @@ struct Keeper {
         jobSocket?.close()
         control.close()
         write(isDurable: true)
+        tellAgent()
+    }
+
+    /// The agent that started this keeper, if it still lives, reads the first record from standard output and need not
+    /// look for it.
+    private func tellAgent() {
+        writeAll(record.bytes, to: 1)
+        dup2(0, 1)
     }
 
     // MARK: - Waiting

@@ -1,0 +1,183 @@
+public import BerthModel
+public import BerthProtocol
+import Glibc
+public import Logging
+public import ServiceLifecycle
+
+/// A node's half of Berth: it joins the controller, starts what it is told to start, and tells what becomes of it, again
+/// and again until that is acknowledged. Its processes do not need it: keepers hold them, and the next agent finds them.
+public actor Agent: Service {
+    /// Holds a stream to the controller until it ends.
+    public typealias Connect =
+        @Sendable (
+            _ outgoing: AsyncStream<AgentFrame>,
+            _ serve: @escaping @Sendable (AsyncThrowingStream<ControllerFrame, any Error>) async throws -> Void
+        ) async throws -> Void
+
+    private let registration: NodeRegistration
+    private let topologyXML: [UInt8]
+    private let execution: any Execution
+    private let connect: Connect
+    private let logger: Logger
+    private let events: AsyncStream<ExecutionEvent>
+    private var ledger: AttemptLedger
+    private var orders: [AttemptID: AttemptOrder] = [:]
+    private var outgoing: AsyncStream<AgentFrame>.Continuation?
+
+    init(
+        registration: NodeRegistration, topologyXML: [UInt8], execution: any Execution,
+        events: AsyncStream<ExecutionEvent>, connect: @escaping Connect, logger: Logger
+    ) {
+        self.registration = registration
+        self.topologyXML = topologyXML
+        self.execution = execution
+        self.events = events
+        self.connect = connect
+        self.logger = logger
+        ledger = AttemptLedger(execution.takeOver())
+    }
+
+    /// A node whose jobs really run.
+    ///
+    /// - Parameters:
+    ///   - stateDirectory: where attempts, output and checkpoints are kept.
+    ///   - keeper: the path of `berth-keeper`.
+    public init(
+        registration: NodeRegistration, topologyXML: [UInt8], stateDirectory: String, keeper: String,
+        connect: @escaping Connect, logger: Logger
+    ) throws {
+        let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
+        let execution = try KeeperExecution(
+            registration: registration, stateDirectory: stateDirectory, keeper: keeper, events: continuation)
+        self.init(
+            registration: registration, topologyXML: topologyXML, execution: execution, events: events, connect: connect,
+            logger: logger)
+    }
+
+    /// A node that only pretends: its jobs last as long as they are expected to, and succeed.
+    public init(emulating registration: NodeRegistration, topologyXML: [UInt8], connect: @escaping Connect, logger: Logger) {
+        let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
+        self.init(
+            registration: registration, topologyXML: topologyXML,
+            execution: EmulatedExecution(node: registration.name, events: continuation), events: events, connect: connect,
+            logger: logger)
+    }
+
+    /// Serves until the group shuts down. Jobs go on.
+    public func run() async throws {
+        await withGracefulShutdownHandler {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await event in self.events { await self.take(event) } }
+                group.addTask { await self.stayJoined() }
+                await group.next()
+                group.cancelAll()
+            }
+        } onGracefulShutdown: {
+            Task { await self.leave() }
+        }
+    }
+
+    private var isLeaving = false
+
+    private func leave() {
+        isLeaving = true
+        outgoing?.finish()
+    }
+
+    // MARK: - The stream
+
+    /// Joins, and joins again whenever the stream has ended: at once, then after growing waits of at most two seconds.
+    private func stayJoined() async {
+        var wait = Duration.milliseconds(50)
+        while !isLeaving, !Task.isCancelled {
+            let start = ContinuousClock.now
+            do { try await join() } catch {
+                logger.debug("The stream to the controller has broken.", metadata: ["error": "\(error)"])
+            }
+            outgoing = nil
+            if ContinuousClock.now - start > .seconds(5) { wait = .milliseconds(50) }
+            guard !isLeaving else { return }
+            do { try await Task.sleep(for: wait) } catch { return }
+            wait = min(wait * 2, .seconds(2))
+        }
+    }
+
+    private func join() async throws {
+        let (frames, continuation) = AsyncStream.makeStream(of: AgentFrame.self)
+        continuation.yield(.message(.hello(registration, ledger.statuses), topologyXML: topologyXML))
+        outgoing = continuation
+        try await connect(frames) { incoming in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for try await frame in incoming {
+                    if case .welcome(let interval) = frame {
+                        group.addTask {
+                            while !Task.isCancelled {
+                                try await Task.sleep(for: interval)
+                                continuation.yield(.message(.heartbeat))
+                            }
+                        }
+                    }
+                    await self.take(frame)
+                }
+                group.cancelAll()
+            }
+            continuation.finish()
+        }
+    }
+
+    private func tell(_ message: AgentMessage) { outgoing?.yield(.message(message)) }
+
+    private func take(_ frame: ControllerFrame) {
+        switch frame {
+        case .welcome: logger.info("Joined the controller.", metadata: ["node": "\(registration.name)"])
+        case .message(.start(let order)):
+            guard ledger.accept(order) else { return }
+            orders[order.attempt.id] = order
+            execution.start(order)
+        case .message(.stop(let attempt, let fence, let reason)): stop(attempt, fence: fence, reason)
+        case .message(.acknowledge(let attempt, let fence)):
+            ledger.acknowledge(attempt, fence: fence)
+            guard ledger.status(of: attempt) == nil else { return }
+            orders[attempt] = nil
+            execution.forget(attempt)
+        case .readLog(let request):
+            let reader = LogReader(execution: execution)
+            let outgoing = outgoing
+            Task { outgoing?.yield(.logPart(await reader.read(request))) }
+        }
+    }
+
+    private func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason) {
+        switch ledger.stop(attempt, fence: fence, at: .now) {
+        case .stopsProcess:
+            // A stale attempt's successor may run already: no grace for it.
+            let grace = reason == .stale ? .zero : orders[attempt]?.grace ?? AttemptOrder.defaultGrace
+            execution.stop(attempt, reason: reason, grace: grace)
+        case .reports(let status): tell(.update(status))
+        case .isForgotten: break
+        }
+    }
+
+    // MARK: - The node's own news
+
+    private func take(_ event: ExecutionEvent) {
+        switch event {
+        case .launched(let attempt, let launch):
+            if let status = ledger.record(launch, of: attempt) { tell(.update(status)) }
+        case .ended(let attempt, let end):
+            if let status = ledger.record(end, of: attempt) { tell(.update(status)) }
+        case .reported(let attempt, let report):
+            guard let fence = ledger.status(of: attempt)?.fence else { return }
+            tell(.report(attempt: attempt, fence: fence, report))
+        }
+    }
+}
+
+extension Timestamp {
+    /// The wall clock. The core never asks for it; this is a shell.
+    static var now: Timestamp {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+}

@@ -1,0 +1,24 @@
+import BerthModel
+
+/// How a node's attempts come to be: as processes under keepers, or only pretended.
+protocol Execution: Sendable {
+    /// What an earlier agent has left: attempts that run or have ended since. Their ends are told from now on.
+    func takeOver() -> [AttemptStatus]
+    /// Begins an attempt; what becomes of it is told as events.
+    func start(_ order: AttemptOrder)
+    /// Ends it: with a notice and `grace`, or at once if that is zero.
+    func stop(_ attempt: AttemptID, reason: StopReason, grace: Duration)
+    /// Its end is recorded: nothing of it but its output is kept.
+    func forget(_ attempt: AttemptID)
+    /// Whether a process of its may still write output.
+    func mayWrite(_ attempt: AttemptID) -> Bool
+    /// The file of an output stream.
+    func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String
+}
+
+/// What happens to attempts on the node.
+enum ExecutionEvent: Sendable {
+    case launched(AttemptID, Launch)
+    case ended(AttemptID, AttemptEnd)
+    case reported(AttemptID, Report)
+}

@@ -1,0 +1,159 @@
+import BerthModel
+
+extension ResourceRequest {
+    /// Reads `resources` or one of `alternatives`.
+    init(_ document: Document, _ subject: String) throws(DescriptionError) {
+        var fields = try Fields(document, subject)
+        self.init()
+        cpus = try fields.integer("cpus", 1...100_000) ?? 1
+        countsThreads = try fields.flag("threads") ?? false
+        if let memory = fields.optional("memory") {
+            let bytes = try memory.bytes("memory")
+            guard bytes > 0 else { throw memory.failure("memory is more than nothing") }
+            memoryBytes = bytes
+        }
+        gpus = try fields.optional("gpus").flatMap(GPURequest.read)
+        for device in try fields.optional("devices")?.list("devices") ?? [] {
+            devices.append(try DeviceRequest(document: device))
+        }
+        if let document = fields.optional("locality") {
+            let text = try document.text("locality")
+            guard let locality = Locality(text: text) else {
+                throw document.failure("locality is numa, package or node, or one of them with ? for a wish, and here stands \"\(text)\"")
+            }
+            self.locality = locality
+        }
+        nodes = try fields.integer("nodes", 1...1_000_000) ?? 1
+        isExclusive = try fields.flag("exclusive") ?? false
+        try fields.finish()
+    }
+}
+
+extension GPURequest {
+    /// A number, a share, or a mapping; nil for 0.
+    static func read(_ document: Document) throws(DescriptionError) -> GPURequest? {
+        guard case .mapping = document.content else {
+            let count = try document.gpuThousandths("gpus")
+            return count == 0 ? nil : GPURequest(thousandths: count)
+        }
+        var fields = try Fields(document, "gpus")
+        var request = GPURequest(thousandths: try fields.optional("count")?.gpuThousandths("count") ?? whole)
+        request.models = try fields.text("model")?.split(separator: "|").map(String.init) ?? []
+        request.memoryBytes = try fields.bytes("memory")
+        request.link = try fields.optional("link").map { document throws(DescriptionError) in
+            guard let link = Inventory.DeviceLink.Kind(rawValue: try document.text("link")) else {
+                throw document.failure("link is nvlink or xgmi, and here stands \(document.kind)")
+            }
+            return link
+        }
+        try fields.finish()
+        return request.thousandths == 0 ? nil : request
+    }
+}
+
+extension Document {
+    /// Whole GPUs, or a share between 0 and 1, in thousandths.
+    fileprivate func gpuThousandths(_ name: String) throws(DescriptionError) -> Int {
+        let text = try text(name)
+        guard let thousandths = GPURequest.thousandths(text) else {
+            throw failure("\(name) is a number of GPUs or a share like 0.5, and here stands \(kind)")
+        }
+        return thousandths
+    }
+
+    /// RFC 3339, or `+2h` from now.
+    func instant(_ name: String, now: Timestamp) throws(DescriptionError) -> Timestamp {
+        let text = try text(name)
+        if let time = Timestamp(text) { return time }
+        let relative = text.hasPrefix("now+") ? text.dropFirst(4) : text.hasPrefix("+") ? text.dropFirst() : ""
+        guard !relative.isEmpty, let wait = Duration(text: relative) else {
+            throw failure("\(name) is a time like 2026-12-01T08:00:00Z or +2h, and here stands \(kind)")
+        }
+        return now + wait
+    }
+}
+
+extension GPURequest {
+    /// `2`, `0.5`; nil where it is neither a whole number nor a share below one.
+    static func thousandths(_ text: String) -> Int? {
+        if let count = Int(text) { return (0...1000).contains(count) ? count * whole : nil }
+        guard let share = Double(text), share > 0, share < 1 else {
+            return Double(text).flatMap { $0 == $0.rounded() && (0...1000).contains($0) ? Int($0) * whole : nil }
+        }
+        return max(1, Int((share * Double(whole)).rounded()))
+    }
+}
+
+extension DeviceRequest {
+    /// `{kind: qsim, count: 1, qubits: 28}`: what is neither kind nor count is an attribute.
+    init(document: Document) throws(DescriptionError) {
+        var fields = try Fields(document, "a device")
+        self.init(
+            kind: try fields.required("kind").text("kind"), count: try fields.integer("count", 1...100_000) ?? 1)
+        for (name, value) in fields.rest() { attributes[name] = try value.attribute(name) }
+    }
+}
+
+extension ArraySpecification {
+    /// A number of tasks, or `{count | indices | values, parallel}`.
+    init(document: Document) throws(DescriptionError) {
+        guard case .mapping = document.content else {
+            self.init(indices: IndexRanges(0..<(try document.integer("array", 1...Self.limit))))
+            return
+        }
+        var fields = try Fields(document, "array")
+        let count = try fields.integer("count", 1...Self.limit)
+        let indices = fields.optional("indices")
+        let values = try fields.texts("values")
+        switch (count, indices, values) {
+        case (let count?, nil, nil): self.init(indices: IndexRanges(0..<count))
+        case (nil, let document?, nil):
+            guard let ranges = IndexRanges(try document.text("indices")), (1...Self.limit).contains(ranges.count) else {
+                throw document.failure("indices are like 0-99,200, at most \(Self.limit) of them")
+            }
+            self.init(indices: ranges)
+        case (nil, nil, let values?):
+            guard (1...Self.limit).contains(values.count) else { throw document.failure("values has no value") }
+            self.init(values: values)
+        default: throw document.failure("array has one of count, indices and values")
+        }
+        parallel = try fields.integer("parallel", 1...Self.limit)
+        try fields.finish()
+    }
+}
+
+extension RetryPolicy {
+    /// A number of further attempts, or the whole policy.
+    init(document: Document) throws(DescriptionError) {
+        guard case .mapping = document.content else {
+            self.init(attempts: try document.integer("retry", 0...1000))
+            return
+        }
+        var fields = try Fields(document, "retry")
+        self.init(attempts: try fields.integer("attempts", 0...1000) ?? 1)
+        if let list = try fields.optional("on")?.list("on") {
+            on = []
+            for item in list { on.insert(try item.choice("on", Failure.self)) }
+        }
+        if let document = fields.optional("backoff") {
+            var part = try Fields(document, "backoff")
+            backoff = Backoff(
+                initial: try part.duration("initial") ?? backoff.initial,
+                factor: try part.optional("factor")?.real("factor", 1...100) ?? backoff.factor,
+                maximum: try part.duration("maximum") ?? backoff.maximum,
+                jitter: try part.optional("jitter")?.real("jitter", 0...1) ?? backoff.jitter)
+            try part.finish()
+        }
+        try fields.finish()
+    }
+}
+
+extension CodeState {
+    init(document: Document) throws(DescriptionError) {
+        var fields = try Fields(document, "code")
+        self.init(
+            repository: try fields.required("repository").text("repository"),
+            commit: try fields.required("commit").text("commit"), isDirty: try fields.flag("dirty") ?? false)
+        try fields.finish()
+    }
+}
