@@ -13,6 +13,8 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
@@ -32,6 +34,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -67,7 +70,14 @@ let package = Package(
             dependencies: ["BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging]),
         .target(
             name: "BerthAgent",
-            dependencies: ["BerthModel", "BerthProtocol", "BerthKeeping", crypto, lifecycle, logging]),
+            dependencies: ["BerthModel", "BerthProtocol", "BerthKeeping", "CLinux", crypto, lifecycle, logging]),
+        .target(
+            name: "BerthWeb",
+            dependencies: [
+                "BerthModel", "BerthScheduling", "BerthAPI", "BerthController", "BerthDescription", "BerthJournal",
+                "BerthProtocol",
+                hummingbird, logging, nio, nioFoundation, httpTypes,
+            ]),
         .executableTarget(
             name: "berth",
             dependencies: [

@@ -122,3 +122,19 @@ public struct SQLRequest: Codable, Sendable, Hashable {
 
 /// What this program calls itself.
 public let berthVersion = "0.1.0"
+
+/// An event of a job as the journal has it.
+public struct EventView: Codable, Sendable, Hashable {
+    public var sequence: UInt64
+    public var time: String
+    public var kind: String
+    /// JSON.
+    public var body: String
+
+    public init(sequence: UInt64, time: String, kind: String, body: String) {
+        self.sequence = sequence
+        self.time = time
+        self.kind = kind
+        self.body = body
+    }
+}

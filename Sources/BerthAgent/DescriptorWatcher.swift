@@ -1,23 +1,22 @@
+import CLinux
 import Foundation
-import Glibc
 import Synchronization
 
 /// Waits for many descriptors to become readable on one thread of its own: pipes on which keepers answer, and
 /// descriptors of processes (pidfd_open(2)), which become readable when the process ends.
 final class DescriptorWatcher: Sendable {
-    private let epoll: Int32
+    private let poller: Int32
     private let waiting = Mutex<[Int32: @Sendable () -> Void]>([:])
 
     init() throws {
-        epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
-        guard epoll >= 0 else { throw ExecutionProblem("epoll cannot be had", errno) }
-        let epoll = epoll
-        let thread = Thread { [weak self] in
-            var events = [epoll_event](repeating: epoll_event(), count: 64)
+        poller = berth_poller()
+        guard poller >= 0 else { throw ExecutionProblem("Descriptors cannot be watched", errno) }
+        let thread = Thread { [self] in
+            var ready = [Int32](repeating: 0, count: 64)
             while true {
-                let count = epoll_wait(epoll, &events, 64, -1)
-                if count < 0, errno != EINTR { return }
-                for event in events.prefix(Int(max(0, count))) { self?.fire(event.data.fd) }
+                let count = berth_poller_wait(poller, &ready, Int32(ready.count))
+                guard count >= 0 else { return }
+                for descriptor in ready.prefix(Int(count)) { fire(descriptor) }
             }
         }
         thread.name = "descriptors"
@@ -27,12 +26,7 @@ final class DescriptorWatcher: Sendable {
     /// Calls `action` once, on the watcher's thread, when `descriptor` is readable. It must not block.
     func whenReadable(_ descriptor: Int32, _ action: @escaping @Sendable () -> Void) {
         waiting.withLock { $0[descriptor] = action }
-        var event = epoll_event()
-        event.events = EPOLLIN.rawValue | EPOLLONESHOT.rawValue
-        event.data.fd = descriptor
-        if epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) != 0, errno == EEXIST {
-            epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event)
-        }
+        if berth_poller_watch(poller, descriptor) != 0 { fire(descriptor) }
     }
 
     private func fire(_ descriptor: Int32) {

@@ -1,5 +1,6 @@
 import BerthKeeping
 import BerthModel
+import CLinux
 import Foundation
 import Glibc
 import Synchronization
@@ -152,7 +153,7 @@ final class KeeperExecution: Execution {
                 return
             }
             var ends: [Int32] = [-1, -1]
-            guard pipe2(&ends, O_CLOEXEC) == 0 else { throw ExecutionProblem("A pipe cannot be had", errno) }
+            guard berth_pipe(&ends) == 0 else { throw ExecutionProblem("A pipe cannot be had", errno) }
             defer { close(ends[1]) }
             let answer = ends[0]
             let handle: KeeperHandle

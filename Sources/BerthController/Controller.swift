@@ -10,6 +10,8 @@ public import ServiceLifecycle
 /// What arrives while a commit runs is the next round.
 public actor Controller: Service {
     let journal: Journal
+    /// What readers ask: everything in it is durable.
+    public nonisolated var history: Journal { journal }
     let secrets: SecretStore
     let logger: Logger
     private let timing: Dispatcher.Timing

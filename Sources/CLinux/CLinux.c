@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -161,3 +162,24 @@ int berth_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEX
 void berth_close_from(int first) { close_range((unsigned)first, ~0U, 0); }
 
 int berth_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
+
+int berth_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int berth_poller(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int berth_poller_watch(int poller, int descriptor) {
+  struct epoll_event event;
+  memset(&event, 0, sizeof event);
+  event.events = EPOLLIN | EPOLLONESHOT;
+  event.data.fd = descriptor;
+  if (epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0) return 0;
+  return errno == EEXIST ? epoll_ctl(poller, EPOLL_CTL_MOD, descriptor, &event) : -1;
+}
+
+int berth_poller_wait(int poller, int *ready, int most) {
+  struct epoll_event events[64];
+  int count = epoll_wait(poller, events, most < 64 ? most : 64, -1);
+  if (count < 0) return errno == EINTR ? 0 : -1;
+  for (int index = 0; index < count; index++) ready[index] = events[index].data.fd;
+  return count;
+}

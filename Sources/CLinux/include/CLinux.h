@@ -54,6 +54,12 @@ int berth_connect_unix(const char *path);
 int berth_accept(int listener);
 // Closes every descriptor from `first` on.
 void berth_close_from(int first);
+// A pipe that is closed on exec: reading end first. 0, or -1 with errno set.
+int berth_pipe(int ends[2]);
+// An epoll(7) descriptor; `watch` reports a descriptor once when it is readable; `wait` fills in those that are.
+int berth_poller(void);
+int berth_poller_watch(int poller, int descriptor);
+int berth_poller_wait(int poller, int *ready, int most);
 // flock(2), exclusive, without waiting: 0 if it is ours now.
 int berth_lock(int descriptor);
 

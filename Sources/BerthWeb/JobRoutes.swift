@@ -1,0 +1,237 @@
+import BerthAPI
+import BerthController
+import BerthDescription
+import BerthJournal
+import BerthModel
+import BerthProtocol
+import BerthScheduling
+import Foundation
+import Hummingbird
+import NIOCore
+
+/// Jobs: submitting, looking, waiting, changing, and their output.
+struct JobRoutes: Sendable {
+    let controller: Controller
+    let defaultQueue: String
+
+    func add(to api: RouterGroup<WebContext>) {
+        api.post("/jobs", use: submit)
+        api.get("/jobs", use: list)
+        api.get("/jobs/:job", use: show)
+        api.get("/jobs/:job/tasks", use: tasks)
+        api.get("/jobs/:job/wait", use: wait)
+        api.get("/jobs/:job/why", use: why)
+        api.get("/jobs/:job/logs", use: output)
+        api.get("/jobs/:job/events", use: events)
+        api.post("/jobs/:job/cancel") { request, context in
+            try await change(context) { try await controller.cancel($0, by: context.caller) }
+        }
+        api.post("/jobs/:job/requeue") { request, context in
+            try await change(context) { try await controller.requeue($0, by: context.caller) }
+        }
+        api.post("/jobs/:job/hold") { request, context in
+            try await change(context) { try await controller.hold($0.job, by: context.caller) }
+        }
+        api.post("/jobs/:job/release") { request, context in
+            try await change(context) { try await controller.release($0.job, by: context.caller) }
+        }
+    }
+
+    private func id(_ context: WebContext) throws -> TaskID {
+        let text = try context.parameters.require("job")
+        guard let id = TaskID(text) else {
+            throw Problem(kind: "invalid", problem: "\"\(text)\" is no job's id; those are like 42, or 42.7 for a task.")
+        }
+        return id
+    }
+
+    private func record(_ id: TaskID) throws -> JobRecord {
+        guard let record = try controller.history.job(id) else {
+            throw id.index == nil ? Refusal.noJob(id.job) : Refusal.noTask(id)
+        }
+        return record
+    }
+
+    @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
+        let body = try await request.body.collect(upTo: context.maxUploadSize)
+        let description = JobDescription.Context(
+            directory: "/", defaultQueue: defaultQueue, now: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)))
+        do {
+            let (key, jobs) = try JobDescription.submission(Array(body.readableBytesView), description)
+            let ids = try await controller.submit(
+                JobDescription.requested(jobs), user: context.caller.name, key: key)
+            return try .json(SubmitAnswer(jobs: ids.map(\.description)), status: .created)
+        } catch let error as DescriptionError {
+            throw Problem(kind: "invalid", problem: error.description)
+        }
+    }
+
+    @Sendable private func list(_ request: Request, _ context: WebContext) async throws -> Response {
+        let query = request.uri.queryParameters
+        var filter = JobFilter()
+        for text in query.getAll("state") {
+            guard let state = JobState(rawValue: text) else {
+                let known = JobState.allCases.map(\.rawValue)
+                let hint = text.nearest(in: known).map { " Did you mean \"\($0)\"?" } ?? " There are \(known.joined(separator: ", "))."
+                throw Problem(kind: "invalid", problem: "There is no state \"\(text)\".\(hint)")
+            }
+            filter.states.insert(state)
+        }
+        filter.user = query.get("user")
+        filter.project = query.get("project")
+        filter.queue = query.get("queue")
+        filter.name = query.get("name")
+        for label in query.getAll("label") {
+            let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2 else { throw Problem(kind: "invalid", problem: "A label is KEY=VALUE, and here stands \"\(label)\".") }
+            filter.labels[parts[0]] = parts[1]
+        }
+        if let text = query.get("since") {
+            guard let since = Timestamp(text) else { throw Problem(kind: "invalid", problem: "\"\(text)\" is no time.") }
+            filter.since = since
+        }
+        filter.limit = query.get("limit", as: Int.self) ?? 1000
+        return try .json(controller.history.jobs(filter).map(JobView.init))
+    }
+
+    @Sendable private func show(_ request: Request, _ context: WebContext) async throws -> Response {
+        try .json(JobView(record(id(context))))
+    }
+
+    @Sendable private func tasks(_ request: Request, _ context: WebContext) async throws -> Response {
+        try .json(controller.history.tasks(of: id(context).job).map(JobView.init))
+    }
+
+    /// Answers when the job has ended, or after `timeout` seconds (at most 60) with what it is doing then.
+    @Sendable private func wait(_ request: Request, _ context: WebContext) async throws -> Response {
+        let id = try id(context)
+        let timeout = min(request.uri.queryParameters.get("timeout", as: Double.self) ?? 30, 60)
+        let deadline = ContinuousClock.now + .seconds(timeout)
+        while true {
+            let record = try record(id)
+            let left = deadline - .now
+            if record.state.hasEnded || left <= .zero { return try .json(JobView(record)) }
+            await controller.change(of: id.job, within: min(left, .seconds(1)))
+        }
+    }
+
+    @Sendable private func why(_ request: Request, _ context: WebContext) async throws -> Response {
+        let record = try record(id(context))
+        let reasons = await controller.waitReasons(for: record.id.job)
+        let last = record.attempts.last
+        let waiting = (record.tasks[.pending] ?? 0) + (record.tasks[.held] ?? 0)
+        return try .json(
+            WhyView(
+                job: record.id.description, state: record.state,
+                waitingTasks: record.id.index == nil ? waiting : record.state.hasEnded ? 0 : 1,
+                reasons: record.state.hasEnded ? [] : reasons.map(WhyView.Reason.init), decision: last?.decision,
+                node: last?.attempt.allocation.node.text))
+    }
+
+    @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {
+        let id = try id(context)
+        _ = try record(TaskID(job: id.job))
+        return try .json(
+            controller.history.events(of: id.job).map {
+                EventView(sequence: $0.sequence, time: $0.time.description, kind: $0.kind, body: $0.body)
+            })
+    }
+
+    private func change(_ context: WebContext, _ body: (TaskID) async throws -> Void) async throws -> Response {
+        let id = try id(context)
+        if id.index != nil, try controller.history.job(id) == nil { throw Refusal.noTask(id) }
+        try await body(id)
+        return try .json(JobView(record(id)))
+    }
+
+    // MARK: - Output
+
+    /// The output as bytes; with `follow` until the attempt has ended.
+    @Sendable private func output(_ request: Request, _ context: WebContext) async throws -> Response {
+        let id = try id(context)
+        let query = request.uri.queryParameters
+        let number = query.get("attempt", as: Int.self)
+        let isStandardError = query.get("stream") == "stderr"
+        let follows = query.get("follow") == "true"
+        let first = try record(id)
+        if id.index == nil, first.submission.specification.array != nil {
+            throw Problem(kind: "invalid", problem: "Job \(id) is an array; name one of its tasks, \(id).\(first.submission.specification.taskIndices.first ?? 0).")
+        }
+        let source = OutputSource(
+            controller: controller, id: id, number: number, isStandardError: isStandardError, follows: follows)
+        // Asked before the answer begins, so that a node that cannot be asked is an error and not an empty output.
+        let start = try await source.next(after: OutputSource.Place())
+        return Response(
+            status: .ok, headers: [.contentType: "application/octet-stream"],
+            body: ResponseBody { writer in
+                var part = start
+                while let (bytes, place) = part {
+                    if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
+                    part = try await source.next(after: place)
+                }
+                try await writer.finish(nil)
+            })
+    }
+}
+
+/// A task's output, part by part: of one attempt, or of each in turn while it is followed.
+private struct OutputSource: Sendable {
+    let controller: Controller
+    let id: TaskID
+    /// nil takes the last attempt, and follows on to later ones.
+    let number: Int?
+    let isStandardError: Bool
+    let follows: Bool
+
+    struct Place: Sendable {
+        var number: Int?
+        var offset: UInt64 = 0
+    }
+
+    /// The next part, perhaps empty; nil at the end.
+    func next(after place: Place) async throws -> (bytes: [UInt8], place: Place)? {
+        guard let record = try controller.history.job(id) else { throw Refusal.noJob(id.job) }
+        let wanted = number ?? place.number ?? record.attempts.last?.attempt.id.number
+        guard let wanted, let attempt = record.attempts.first(where: { $0.attempt.id.number == wanted }) else {
+            if number != nil, record.state.hasEnded || !record.attempts.isEmpty {
+                throw Problem(kind: "notFound", problem: "Job \(id) has no attempt \(number ?? 0).")
+            }
+            guard follows, !record.state.hasEnded else { return nil }
+            await controller.change(of: id.job, within: .seconds(1))
+            return ([], place)
+        }
+        if attempt.launch == nil, attempt.end != nil { return try await afterEnd(record, wanted, place) }
+        if attempt.launch == nil, follows {
+            await controller.change(of: id.job, within: .seconds(1))
+            return ([], Place(number: wanted, offset: place.offset))
+        }
+        let part = try await controller.output(
+            of: attempt.attempt, specification: record.submission.specification, isStandardError: isStandardError,
+            offset: place.offset, wait: follows ? .seconds(2) : .zero)
+        if let problem = part.problem { throw Problem(kind: "unavailable", problem: problem) }
+        if part.isAtEnd { return try await afterEnd(record, wanted, place) }
+        if part.data.isEmpty, !follows { return nil }
+        return (part.data, Place(number: wanted, offset: place.offset + UInt64(part.data.count)))
+    }
+
+    /// Whoever follows a job sees its next attempt too.
+    private func afterEnd(_ record: JobRecord, _ number: Int, _ place: Place) async throws -> (bytes: [UInt8], place: Place)? {
+        guard follows, self.number == nil else { return nil }
+        if let next = record.attempts.map(\.attempt.id.number).filter({ $0 > number }).min() {
+            return ([], Place(number: next))
+        }
+        guard !record.state.hasEnded else { return nil }
+        await controller.change(of: id.job, within: .seconds(1))
+        return ([], Place(number: number, offset: place.offset))
+    }
+}
+
+extension WhyView.Reason {
+    init(_ reason: WaitReason) {
+        var nodes: [WhyView.NodeReason] = []
+        if case .resources(_, let short) = reason {
+            nodes = short.map { WhyView.NodeReason(node: $0.node.text, short: $0.shortfalls.map(\.description)) }
+        }
+        self.init(kind: reason.name, text: reason.description, remedy: reason.remedy, nodes: nodes)
+    }
+}
