@@ -1,0 +1,93 @@
+import ArgumentParser
+import BerthAPI
+import BerthModel
+import Foundation
+
+/// The one program: each subcommand is a file of its own.
+struct Berth: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "berth",
+        abstract: "A batch scheduler for mixed hardware: cores, GPUs and declared accelerators.",
+        discussion: "On one machine: berth up --detach, then berth run -- echo hello, then berth down.",
+        version: berthVersion,
+        subcommands: [],
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Jobs",
+                subcommands: [
+                    Submit.self, Run.self, Wait.self, Jobs.self, Show.self, Logs.self, Cancel.self, Hold.self, Release.self,
+                    Requeue.self, Why.self, Notify.self,
+                ]),
+            CommandGroup(
+                name: "Fleet",
+                subcommands: [
+                    Nodes.self, ShowNode.self, Drain.self, Undrain.self, TopologyCommand.self, Queues.self,
+                ]),
+            CommandGroup(name: "History", subcommands: [Prov.self]),
+            CommandGroup(
+                name: "Running Berth",
+                subcommands: [
+                    Up.self, Down.self, ControllerCommand.self, AgentCommand.self, Completion.self, Version.self,
+                ]),
+        ])
+}
+
+@main
+enum Main {
+    /// Parses and runs. Exit codes are those of `docs/reference/command-line.md`: 2 for wrong usage, and what the failure
+    /// says otherwise.
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            try refuseUnknownCommand()
+            var command = try Berth.parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as Failure {
+            Terminal.complain(failure.description)
+            exit(failure.code)
+        } catch let status as ExitCode {
+            exit(status.rawValue)
+        } catch {
+            let text = Berth.fullMessage(for: error)
+            if Berth.exitCode(for: error) == .success {
+                print(text)
+                exit(0)
+            }
+            // What failed while it ran is no question of usage.
+            if error is any CustomStringConvertible, !text.contains("Usage:") {
+                Terminal.complain("\(error)")
+                exit(1)
+            }
+            Terminal.complain(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
+            exit(2)
+        }
+    }
+
+    private static func refuseUnknownCommand() throws {
+        guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return }
+        let known = Berth.configuration.groupedSubcommands.flatMap(\.subcommands).map { $0._commandName } + ["help"]
+        guard !known.contains(word) else { return }
+        let hint = word.nearest(in: known).map { "Did you mean \"\($0)\"?" } ?? "berth --help lists them."
+        throw Failure(2, "There is no command \"\(word)\". \(hint)")
+    }
+}
+
+/// What a command could not do, and its exit code.
+struct Failure: Error, CustomStringConvertible {
+    let code: Int32
+    let description: String
+
+    init(_ code: Int32, _ description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    init(_ problem: Problem) {
+        let codes = ["invalid": Int32(2), "notFound": 3, "refused": 4, "unauthorized": 4, "unavailable": 1]
+        self.init(codes[problem.kind] ?? 1, problem.problem)
+    }
+}

@@ -1,0 +1,126 @@
+import AsyncHTTPClient
+import BerthAPI
+import BerthModel
+import Foundation
+import NIOCore
+import NIOFoundationCompat
+import NIOHTTP1
+
+/// Talks to the controller: the one that `BERTH_CONTROLLER` names, else the local one.
+struct Client {
+    private let address: Address
+    private let token: String?
+
+    private enum Address {
+        case socket(String)
+        case url(String)
+
+        var text: String {
+            switch self {
+            case .socket(let path): "unix:" + path
+            case .url(let url): url
+            }
+        }
+    }
+
+    init() throws {
+        let environment = ProcessInfo.processInfo.environment
+        let directory = StateDirectory(nil)
+        switch environment["BERTH_CONTROLLER"] {
+        case let text? where text.hasPrefix("unix:"): address = .socket(String(text.dropFirst(5)))
+        case let text? where text.hasPrefix("http://") || text.hasPrefix("https://"):
+            address = .url(text.hasSuffix("/") ? String(text.dropLast()) : text)
+        case let text? where !text.isEmpty:
+            throw Failure(2, "BERTH_CONTROLLER is \"\(text)\"; it is http://…, https://… or unix:PATH.")
+        default: address = .socket(directory.socket)
+        }
+        let file = environment["BERTH_TOKEN_FILE"] ?? directory.tokenFile
+        token =
+            environment["BERTH_TOKEN"]
+            ?? (try? String(contentsOfFile: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// - Parameter path: after `/api/v1`, its parameters percent-encoded.
+    func get<Answer: Decodable>(_ path: String, timeout: Duration = .seconds(90)) async throws -> Answer {
+        try Self.decoded(await send(.GET, path, body: nil, timeout: timeout))
+    }
+
+    func post<Answer: Decodable>(_ path: String, _ body: Data = Data()) async throws -> Answer {
+        try Self.decoded(await send(.POST, path, body: body, timeout: .seconds(90)))
+    }
+
+    /// The answer's bytes as they come.
+    func stream(_ path: String, _ take: (ByteBuffer) throws -> Void) async throws {
+        let response = try await execute(request(.GET, path, body: nil), timeout: .hours(24 * 365))
+        guard response.status == .ok else { throw try await Self.failure(response) }
+        for try await part in response.body { try take(part) }
+    }
+
+    private func request(_ method: HTTPMethod, _ path: String, body: Data?) throws -> HTTPClientRequest {
+        var url: String
+        switch address {
+        case .url(let base): url = base + "/api/v1" + path
+        case .socket(let socket):
+            let host = socket.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? socket
+            url = "http+unix://\(host)/api/v1" + path
+        }
+        var request = HTTPClientRequest(url: url)
+        request.method = method
+        if let token { request.headers.add(name: "authorization", value: "Bearer " + token) }
+        if let body {
+            request.headers.add(name: "content-type", value: "application/json")
+            request.body = .bytes(ByteBuffer(data: body))
+        }
+        return request
+    }
+
+    private func send(_ method: HTTPMethod, _ path: String, body: Data?, timeout: Duration) async throws -> Data {
+        let response = try await execute(request(method, path, body: body), timeout: timeout)
+        guard (200..<300).contains(response.status.code) else { throw try await Self.failure(response) }
+        return Data(buffer: try await response.body.collect(upTo: 1 << 30))
+    }
+
+    private func execute(_ request: HTTPClientRequest, timeout: Duration) async throws -> HTTPClientResponse {
+        do {
+            return try await HTTPClient.shared.execute(
+                request, timeout: .nanoseconds(Int64(clamping: timeout.microseconds).multipliedReportingOverflow(by: 1000).partialValue))
+        } catch {
+            throw Failure(5, "The controller at \(address.text) cannot be reached. Start one (berth up), or set BERTH_CONTROLLER.")
+        }
+    }
+
+    private static func failure(_ response: HTTPClientResponse) async throws -> Failure {
+        let data = Data(buffer: try await response.body.collect(upTo: 1 << 20))
+        guard let problem = try? JSONDecoder().decode(Problem.self, from: data) else {
+            return Failure(1, "The controller answered with status \(response.status.code).")
+        }
+        return Failure(problem)
+    }
+
+    private static func decoded<Answer: Decodable>(_ data: Data) throws -> Answer {
+        do { return try JSONDecoder().decode(Answer.self, from: data) } catch {
+            throw Failure(1, "The controller's answer cannot be read (\(error)). Are both programs of the same version?")
+        }
+    }
+
+    /// Parameters after a `?`, percent-encoded; those without a value are left out.
+    static func query(_ parameters: [(String, String?)]) -> String {
+        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
+        let parts = parameters.compactMap { name, value in
+            value.map { "\(name)=\($0.addingPercentEncoding(withAllowedCharacters: allowed) ?? $0)" }
+        }
+        return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    }
+}
+
+extension Duration {
+    static func hours(_ hours: Int) -> Duration { .seconds(hours * 3600) }
+}
+
+/// What a user may call a job: `42`, `42.7`.
+func taskID(_ text: String) throws -> TaskID {
+    guard let id = TaskID(text) else {
+        throw Failure(2, "\"\(text)\" is no job's id; those are like 42, or 42.7 for a task of an array.")
+    }
+    return id
+}
