@@ -13,6 +13,7 @@ let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hum
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -70,7 +71,10 @@ let package = Package(
             dependencies: ["BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging]),
         .target(
             name: "BerthAgent",
-            dependencies: ["BerthModel", "BerthProtocol", "BerthKeeping", "CLinux", crypto, lifecycle, logging]),
+            dependencies: [
+                "BerthModel", "BerthDescription", "BerthTopology", "BerthProtocol", "BerthKeeping", "CLinux", crypto,
+                lifecycle, logging,
+            ]),
         .target(
             name: "BerthWeb",
             dependencies: [
@@ -81,9 +85,10 @@ let package = Package(
         .executableTarget(
             name: "berth",
             dependencies: [
-                "BerthModel", "BerthScheduling", "BerthProtocol", "BerthJournal", "BerthAPI", "BerthController",
-                arguments, crypto, grdb, grpcCore, grpcProtobuf, grpcTransport, httpClient, hummingbird, lifecycle,
-                logging, nio, protobuf, yaml,
+                "BerthModel", "BerthScheduling", "BerthDescription", "BerthTopology", "BerthJournal", "BerthProtocol",
+                "BerthAPI", "BerthController", "BerthAgent", "BerthWeb", "CLinux",
+                arguments, grpcCore, grpcTransport, httpClient, hummingbird, lifecycle, logging, nio, nioFoundation,
+                nioHTTP,
             ],
             linkerSettings: [staticRuntime]),
         .executableTarget(

@@ -6,29 +6,29 @@ public struct JobView: Codable, Sendable, Hashable {
     public var id: String
     public var name: String
     public var state: JobState
-    public var reason: String?
-    public var message: String?
-    public var exitCode: Int?
-    public var signal: Int?
+    @Nullable public var reason: String?
+    @Nullable public var message: String?
+    @Nullable public var exitCode: Int?
+    @Nullable public var signal: Int?
     public var user: String
-    public var project: String?
+    @Nullable public var project: String?
     public var queue: String
     public var labels: [String: String]
     public var submitTime: String
-    public var startTime: String?
-    public var endTime: String?
+    @Nullable public var startTime: String?
+    @Nullable public var endTime: String?
     public var nodes: [String]
     public var resources: ResourcesView
     public var alternatives: [ResourcesView]
     public var command: [String]
-    public var script: String?
+    @Nullable public var script: String?
     public var workingDirectory: String
-    public var timeLimit: Double?
-    public var expectedTime: Double?
+    @Nullable public var timeLimit: Double?
+    @Nullable public var expectedTime: Double?
     public var dependencies: [DependencyView]
     /// Of an array: its indices, and how many tasks are in which state.
-    public var array: String?
-    public var tasks: [String: Int]?
+    @Nullable public var array: String?
+    @Nullable public var tasks: [String: Int]?
     public var attempts: [AttemptView]
 
     public struct DependencyView: Codable, Sendable, Hashable {
@@ -63,8 +63,9 @@ public struct JobView: Codable, Sendable, Hashable {
         dependencies = specification.dependencies.map {
             DependencyView(job: $0.job.description, when: $0.condition.rawValue)
         }
-        array = record.id.index == nil ? specification.array?.indices.description : nil
-        tasks = array == nil ? nil : Dictionary(uniqueKeysWithValues: record.tasks.map { ($0.key.rawValue, $0.value) })
+        let isArray = record.id.index == nil && specification.array != nil
+        array = isArray ? specification.array?.indices.description : nil
+        tasks = !isArray ? nil : Dictionary(uniqueKeysWithValues: record.tasks.map { ($0.key.rawValue, $0.value) })
         attempts = record.attempts.map(AttemptView.init)
     }
 }
@@ -73,8 +74,8 @@ public struct JobView: Codable, Sendable, Hashable {
 public struct ResourcesView: Codable, Sendable, Hashable {
     public var cpus: Int
     public var threads: Bool
-    public var memory: Int64?
-    public var gpus: GPUsView?
+    @Nullable public var memory: Int64?
+    @Nullable public var gpus: GPUsView?
     public var devices: [DeviceView]
     public var locality: String
     public var nodes: Int
@@ -82,9 +83,9 @@ public struct ResourcesView: Codable, Sendable, Hashable {
 
     public struct GPUsView: Codable, Sendable, Hashable {
         public var count: Double
-        public var model: String?
-        public var memory: Int64?
-        public var link: String?
+        @Nullable public var model: String?
+        @Nullable public var memory: Int64?
+        @Nullable public var link: String?
     }
 
     public struct DeviceView: Codable, Sendable, Hashable {
@@ -115,25 +116,25 @@ public struct AttemptView: Codable, Sendable, Hashable {
     public var id: String
     public var number: Int
     public var state: AttemptRecord.State
-    public var reason: String?
-    public var message: String?
-    public var exitCode: Int?
-    public var signal: Int?
+    @Nullable public var reason: String?
+    @Nullable public var message: String?
+    @Nullable public var exitCode: Int?
+    @Nullable public var signal: Int?
     public var node: String
     public var plannedTime: String
-    public var startTime: String?
-    public var endTime: String?
-    public var pid: Int?
+    @Nullable public var startTime: String?
+    @Nullable public var endTime: String?
+    @Nullable public var pid: Int?
     public var granted: GrantView
-    public var bound: BindingView?
-    public var usage: UsageView?
+    @Nullable public var bound: BindingView?
+    @Nullable public var usage: UsageView?
     public var inputs: [FileView]
     public var outputs: [FileView]
-    public var progress: Double?
-    public var note: String?
-    public var checkpoint: String?
+    @Nullable public var progress: Double?
+    @Nullable public var note: String?
+    @Nullable public var checkpoint: String?
     public var metrics: [String: Double]
-    public var decision: Decision?
+    @Nullable public var decision: Decision?
 
     public struct GrantView: Codable, Sendable, Hashable {
         public var cpuset: String
@@ -171,9 +172,9 @@ public struct AttemptView: Codable, Sendable, Hashable {
 
     public struct FileView: Codable, Sendable, Hashable {
         public var path: String
-        public var sha256: String?
-        public var bytes: Int64?
-        public var problem: String?
+        @Nullable public var sha256: String?
+        @Nullable public var bytes: Int64?
+        @Nullable public var problem: String?
 
         init(_ record: FileRecord) {
             path = record.path

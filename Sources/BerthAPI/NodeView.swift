@@ -7,18 +7,18 @@ public struct NodeView: Codable, Sendable, Hashable {
 
     public var name: String
     public var state: State
-    public var drainReason: String?
+    @Nullable public var drainReason: String?
     public var labels: [String: String]
     public var cores: Int
     public var freeCores: Int
     public var pus: Int
-    public var memoryBytes: Int64?
-    public var freeMemoryBytes: Int64?
+    @Nullable public var memoryBytes: Int64?
+    @Nullable public var freeMemoryBytes: Int64?
     public var memorySource: String
     public var numaNodes: Int
     public var packages: Int
-    public var cpuModel: String?
-    public var architecture: String?
+    @Nullable public var cpuModel: String?
+    @Nullable public var architecture: String?
     public var devices: [DeviceView]
     public var holders: [HolderView]
     public var emulated: Bool
@@ -30,10 +30,10 @@ public struct NodeView: Codable, Sendable, Hashable {
     public struct DeviceView: Codable, Sendable, Hashable {
         public var name: String
         public var kind: String
-        public var model: String?
-        public var pciAddress: String?
-        public var uuid: String?
-        public var memoryBytes: Int64?
+        @Nullable public var model: String?
+        @Nullable public var pciAddress: String?
+        @Nullable public var uuid: String?
+        @Nullable public var memoryBytes: Int64?
         public var numaNodes: [Int]
         public var count: Int
         /// Instances that are free.
@@ -59,8 +59,8 @@ public struct NodeView: Codable, Sendable, Hashable {
     public init(_ node: Node) {
         let inventory = node.inventory
         name = node.name.text
-        state = !node.isUp ? .lost : node.drain == nil ? .up : node.given.isEmpty ? .drained : .draining
-        drainReason = node.drain?.reason
+        state = !node.isUp ? .lost : node.takesWork ? .up : node.given.isEmpty ? .drained : .draining
+        drainReason = node.drain?.reason ?? (node.registration.isLeaving ? "its agent is leaving" : nil)
         labels = node.registration.labels
         cores = inventory.cores.count { $0.cpus.isSubset(of: node.capacity.cpus) }
         freeCores = inventory.cores.count { $0.cpus.isSubset(of: node.free.cpus) }
@@ -120,16 +120,16 @@ public struct NodeTopologyView: Codable, Sendable, Hashable {
 
 /// A machine's inventory as `berth topology --json` prints it.
 public struct TopologyView: Codable, Sendable, Hashable {
-    public var name: String?
+    @Nullable public var name: String?
     public var packages: Int
     /// Those with PUs that may be used; likewise cores and PUs.
     public var numaNodes: Int
     public var cores: Int
     public var pus: Int
-    public var memoryBytes: Int64?
+    @Nullable public var memoryBytes: Int64?
     public var memorySource: String
-    public var cpuModel: String?
-    public var architecture: String?
+    @Nullable public var cpuModel: String?
+    @Nullable public var architecture: String?
     public var cpuKinds: [Inventory.CPUKind]
     public var devices: [NodeView.DeviceView]
     public var links: [Inventory.DeviceLink]

@@ -6,11 +6,11 @@ public struct QueueView: Codable, Sendable, Hashable {
     public var tier: Int
     public var isDefault: Bool
     public var preemptible: Bool
-    public var nodes: String?
-    public var maximumRunning: Int?
-    public var maximumRunningPerUser: Int?
-    public var maximumTime: Double?
-    public var defaultTime: Double?
+    @Nullable public var nodes: String?
+    @Nullable public var maximumRunning: Int?
+    @Nullable public var maximumRunningPerUser: Int?
+    @Nullable public var maximumTime: Double?
+    @Nullable public var defaultTime: Double?
     /// Tasks.
     public var running: Int
     public var waiting: Int
@@ -37,15 +37,15 @@ public struct WhyView: Codable, Sendable, Hashable {
     public var waitingTasks: Int
     public var reasons: [Reason]
     /// Of a job that runs or ran: why it was started where it was.
-    public var decision: Decision?
-    public var node: String?
+    @Nullable public var decision: Decision?
+    @Nullable public var node: String?
 
     /// One thing that binds.
     public struct Reason: Codable, Sendable, Hashable {
         /// held, begin, dependency, backoff, arrayLimit, queueLimit, userLimit, noNodes, behind, resources
         public var kind: String
         public var text: String
-        public var remedy: String?
+        @Nullable public var remedy: String?
         /// Of `resources`: what is short on each node.
         public var nodes: [NodeReason]
 
@@ -112,7 +112,7 @@ public struct DrainRequest: Codable, Sendable, Hashable {
 
 public struct SQLRequest: Codable, Sendable, Hashable {
     public var statement: String
-    public var limit: Int?
+    @Nullable public var limit: Int?
 
     public init(statement: String, limit: Int? = nil) {
         self.statement = statement

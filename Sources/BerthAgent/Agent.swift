@@ -1,4 +1,4 @@
-public import BerthModel
+import BerthModel
 public import BerthProtocol
 import Glibc
 public import Logging
@@ -14,9 +14,11 @@ public actor Agent: Service {
             _ serve: @escaping @Sendable (AsyncThrowingStream<ControllerFrame, any Error>) async throws -> Void
         ) async throws -> Void
 
-    private let registration: NodeRegistration
+    private var registration: NodeRegistration
     private let topologyXML: [UInt8]
     private let execution: any Execution
+    /// Whether it ends its attempts before it leaves; else they go on for its successor.
+    private let stopsJobsOnLeaving: Bool
     private let connect: Connect
     private let logger: Logger
     private let events: AsyncStream<ExecutionEvent>
@@ -25,11 +27,12 @@ public actor Agent: Service {
     private var outgoing: AsyncStream<AgentFrame>.Continuation?
 
     init(
-        registration: NodeRegistration, topologyXML: [UInt8], execution: any Execution,
-        events: AsyncStream<ExecutionEvent>, connect: @escaping Connect, logger: Logger
+        _ node: LocalNode, execution: any Execution, stopsJobsOnLeaving: Bool, events: AsyncStream<ExecutionEvent>,
+        connect: @escaping Connect, logger: Logger
     ) {
-        self.registration = registration
-        self.topologyXML = topologyXML
+        registration = node.registration
+        topologyXML = node.topologyXML
+        self.stopsJobsOnLeaving = stopsJobsOnLeaving
         self.execution = execution
         self.events = events
         self.connect = connect
@@ -42,33 +45,34 @@ public actor Agent: Service {
     /// - Parameters:
     ///   - stateDirectory: where attempts, output and checkpoints are kept.
     ///   - keeper: the path of `berth-keeper`.
+    ///   - stopsJobsOnLeaving: whether its jobs are told to end when the agent leaves, and it waits until they have.
     public init(
-        registration: NodeRegistration, topologyXML: [UInt8], stateDirectory: String, keeper: String,
+        _ node: LocalNode, stateDirectory: String, keeper: String, stopsJobsOnLeaving: Bool = false,
         connect: @escaping Connect, logger: Logger
     ) throws {
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         let execution = try KeeperExecution(
-            registration: registration, stateDirectory: stateDirectory, keeper: keeper, events: continuation)
+            registration: node.registration, stateDirectory: stateDirectory, keeper: keeper, events: continuation)
         self.init(
-            registration: registration, topologyXML: topologyXML, execution: execution, events: events, connect: connect,
+            node, execution: execution, stopsJobsOnLeaving: stopsJobsOnLeaving, events: events, connect: connect,
             logger: logger)
     }
 
     /// A node that only pretends: its jobs last as long as they are expected to, and succeed.
-    public init(emulating registration: NodeRegistration, topologyXML: [UInt8], connect: @escaping Connect, logger: Logger) {
+    public init(emulating node: LocalNode, connect: @escaping Connect, logger: Logger) {
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         self.init(
-            registration: registration, topologyXML: topologyXML,
-            execution: EmulatedExecution(node: registration.name, events: continuation), events: events, connect: connect,
-            logger: logger)
+            node, execution: EmulatedExecution(events: continuation), stopsJobsOnLeaving: false, events: events,
+            connect: connect, logger: logger)
     }
 
-    /// Serves until the group shuts down. Jobs go on.
+    /// Serves until the group shuts down. Jobs go on, unless they are to end with their agent.
     public func run() async throws {
         await withGracefulShutdownHandler {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { for await event in self.events { await self.take(event) } }
                 group.addTask { await self.stayJoined() }
+                group.addTask { await self.passReportsOn() }
                 await group.next()
                 group.cancelAll()
             }
@@ -79,9 +83,27 @@ public actor Agent: Service {
 
     private var isLeaving = false
 
-    private func leave() {
+    private func leave() async {
+        if stopsJobsOnLeaving { await stopJobs() }
         isLeaving = true
         outgoing?.finish()
+    }
+
+    /// Takes no more work, tells what runs to end, and returns when all has ended and, if the controller is there, it
+    /// knows.
+    private func stopJobs() async {
+        registration.isLeaving = true
+        outgoing?.finish()  // It joins again at once, and says so.
+        for status in ledger.statuses where !status.hasEnded {
+            execution.stop(status.attempt, reason: .drained, grace: orders[status.attempt]?.grace ?? AttemptOrder.defaultGrace)
+        }
+        while ledger.statuses.contains(where: { !$0.hasEnded }) {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
+        let deadline = ContinuousClock.now + .seconds(5)
+        while !ledger.statuses.isEmpty, ContinuousClock.now < deadline {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
+        }
     }
 
     // MARK: - The stream
@@ -166,9 +188,20 @@ public actor Agent: Service {
             if let status = ledger.record(launch, of: attempt) { tell(.update(status)) }
         case .ended(let attempt, let end):
             if let status = ledger.record(end, of: attempt) { tell(.update(status)) }
-        case .reported(let attempt, let report):
-            guard let fence = ledger.status(of: attempt)?.fence else { return }
-            tell(.report(attempt: attempt, fence: fence, report))
+        }
+    }
+
+    /// Tells twice a second what jobs say of themselves, while somebody listens; what is left when a job ends comes with
+    /// its end.
+    private func passReportsOn() async {
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
+            guard let outgoing else { continue }
+            for status in ledger.statuses where !status.hasEnded {
+                for report in execution.newReports(of: status.attempt) {
+                    outgoing.yield(.message(.report(attempt: status.attempt, fence: status.fence, report)))
+                }
+            }
         }
     }
 }

@@ -42,8 +42,10 @@ struct AttemptDirectory: Sendable {
 
     func remove() { try? FileManager.default.removeItem(atPath: path) }
 
-    /// What the job has said since the last time, and how much of the file that was.
-    func newReports() -> [Report] {
+    /// What the job has said since the last mark.
+    ///
+    /// - Parameter marking: whether to set the mark after it.
+    func newReports(marking: Bool = true) -> [Report] {
         guard let descriptor = Optional(open(path + "/reports", O_RDONLY | O_CLOEXEC)), descriptor >= 0 else { return [] }
         defer { close(descriptor) }
         let mark = path + "/reported"
@@ -53,7 +55,7 @@ struct AttemptDirectory: Sendable {
             count = max(0, pread(descriptor, buffer.baseAddress, buffer.count, off_t(done)))
         }
         guard let end = bytes.lastIndex(of: UInt8(ascii: "\n")) else { return [] }
-        try? replaceFile(mark, with: Array("\(done + end + 1)".utf8), isDurable: false)
+        if marking { try? replaceFile(mark, with: Array("\(done + end + 1)".utf8), isDurable: false) }
         return bytes[...end].split(separator: UInt8(ascii: "\n")).compactMap { Report(line: $0) }
     }
 }

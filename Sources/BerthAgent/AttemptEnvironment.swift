@@ -38,7 +38,11 @@ struct AttemptEnvironment {
     }
 
     private var deviceVariables: [String: String] {
-        let gpus = devices.filter { $0.device.kind == "gpu" }.map { $0.device.uuid ?? $0.device.pciAddress ?? $0.device.name }
+        // Without a UUID a GPU goes by its place among the node's, which are listed by PCI address.
+        let all = registration.inventory.devices.filter { $0.kind == "gpu" }.map(\.name)
+        let gpus = devices.filter { $0.device.kind == "gpu" }.map { gpu in
+            gpu.device.uuid ?? "\(all.firstIndex(of: gpu.device.name) ?? 0)"
+        }
         var variables = [
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": gpus.joined(separator: ","),
             "HIP_VISIBLE_DEVICES": gpus.joined(separator: ","),

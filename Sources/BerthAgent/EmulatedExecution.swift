@@ -4,14 +4,10 @@ import Synchronization
 /// Attempts that only pretend: they last as long as their jobs are expected to (a second where they do not say), and
 /// succeed. They end with their agent.
 final class EmulatedExecution: Execution {
-    private let node: NodeName
     private let events: AsyncStream<ExecutionEvent>.Continuation
     private let running = Mutex<[AttemptID: Task<Void, Never>]>([:])
 
-    init(node: NodeName, events: AsyncStream<ExecutionEvent>.Continuation) {
-        self.node = node
-        self.events = events
-    }
+    init(events: AsyncStream<ExecutionEvent>.Continuation) { self.events = events }
 
     func takeOver() -> [AttemptStatus] { [] }
 
@@ -40,6 +36,7 @@ final class EmulatedExecution: Execution {
         events.yield(.ended(attempt, AttemptEnd(cause: .stopped, signal: 15, endTime: .now, usage: Usage())))
     }
 
+    func newReports(of attempt: AttemptID) -> [Report] { [] }
     func forget(_ attempt: AttemptID) { running.withLock { $0[attempt] = nil } }
     func mayWrite(_ attempt: AttemptID) -> Bool { false }
     func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String { "/dev/null" }

@@ -8,6 +8,8 @@ protocol Execution: Sendable {
     func start(_ order: AttemptOrder)
     /// Ends it: with a notice and `grace`, or at once if that is zero.
     func stop(_ attempt: AttemptID, reason: StopReason, grace: Duration)
+    /// What its job has said since the last time; what is returned here is not returned again.
+    func newReports(of attempt: AttemptID) -> [Report]
     /// Its end is recorded: nothing of it but its output is kept.
     func forget(_ attempt: AttemptID)
     /// Whether a process of its may still write output.
@@ -20,5 +22,4 @@ protocol Execution: Sendable {
 enum ExecutionEvent: Sendable {
     case launched(AttemptID, Launch)
     case ended(AttemptID, AttemptEnd)
-    case reported(AttemptID, Report)
 }

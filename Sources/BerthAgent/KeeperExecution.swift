@@ -41,33 +41,8 @@ final class KeeperExecution: Execution {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
-        shortAttemptsPath = try Self.shortPath(for: attemptsPath)
+        shortAttemptsPath = try ShortPath.of(attemptsPath, room: 47)
         watcher = try DescriptorWatcher()
-        Thread.detachNewThread { [weak self] in
-            // What jobs say is kept by their keepers; it is fetched twice a second.
-            while true {
-                Thread.sleep(forTimeInterval: 0.5)
-                guard let self else { return }
-                for directory in live.withLock({ $0.values.map(\.directory) }) { tellReports(directory) }
-            }
-        }
-    }
-
-    /// A Unix socket's path has 107 bytes at most; a deep state directory is reached through a link in `/tmp`.
-    private static func shortPath(for path: String) throws -> String {
-        guard path.utf8.count > 60 else { return path }
-        var hasher = StableHasher()
-        hasher.combine(path)
-        let link = "/tmp/berth-\(getuid())-\(hasher.text)"
-        var status = stat()
-        if lstat(link, &status) == 0 {
-            guard status.st_uid == getuid(), try FileManager.default.destinationOfSymbolicLink(atPath: link) == path else {
-                throw ExecutionProblem("\(link) is in the way: it belongs to somebody else. Remove it.")
-            }
-            return link
-        }
-        guard symlink(path, link) == 0 else { throw ExecutionProblem("\(link) cannot be made", errno) }
-        return link
     }
 
     func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String {
@@ -110,7 +85,6 @@ final class KeeperExecution: Execution {
             start(order)
             return .ordered
         }
-        tellReports(directory)
         let end = end(of: record, handle, directory, order)
         return .ended(end, launch: record?.job == nil ? nil : record.map { launch($0, directory, order) })
     }
@@ -237,7 +211,6 @@ final class KeeperExecution: Execution {
 
     private func finish(_ id: AttemptID) {
         guard let attempt = live.withLock({ $0[id] }) else { return }
-        tellReports(attempt.directory)
         let handle = attempt.handle ?? attempt.directory.keeper
         finish(id, end(of: try? handle.record(), handle, attempt.directory, attempt.order))
     }
@@ -247,8 +220,8 @@ final class KeeperExecution: Execution {
         events.yield(.ended(id, end))
     }
 
-    private func tellReports(_ directory: AttemptDirectory) {
-        for report in directory.newReports() { events.yield(.reported(directory.id, report)) }
+    func newReports(of attempt: AttemptID) -> [Report] {
+        AttemptDirectory(id: attempt, path: attemptsPath + "/\(attempt)").newReports()
     }
 
     private func launch(_ record: KeeperRecord, _ directory: AttemptDirectory, _ order: AttemptOrder) -> Launch {
@@ -263,13 +236,19 @@ final class KeeperExecution: Execution {
     private func end(
         of record: KeeperRecord?, _ handle: KeeperHandle, _ directory: AttemptDirectory, _ order: AttemptOrder
     ) -> AttemptEnd {
+        var end = end(of: record, handle, order)
+        end.reports = directory.newReports(marking: false)
+        return end
+    }
+
+    private func end(of record: KeeperRecord?, _ handle: KeeperHandle, _ order: AttemptOrder) -> AttemptEnd {
         guard let record else {
             return AttemptEnd(cause: .nodeLost, message: "Its keeper ended before it had started the job.", endTime: .now)
         }
         switch record.phase {
         case .running:
-            handle.killLeftovers(of: record)
             let rebooted = record.bootID != bootID()
+            if !rebooted { handle.killLeftovers(of: record) }
             return AttemptEnd(
                 cause: .nodeLost, message: rebooted ? "The node was started anew." : "Its keeper was killed.", endTime: .now)
         case .launchFailed(let problem, let time):

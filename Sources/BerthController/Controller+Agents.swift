@@ -46,6 +46,11 @@ extension Controller {
         }
     }
 
+    /// Ends every agent's stream: this controller goes. They join its successor.
+    public func dismissAgents() {
+        for link in links.values { link.finish() }
+    }
+
     private func take(_ frame: AgentFrame, from node: NodeName, on link: AgentLink) {
         switch frame {
         case .message(let message, _): takeIn(message, from: node, session: link.session)

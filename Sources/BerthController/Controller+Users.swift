@@ -28,7 +28,9 @@ extension Controller {
         encoder.outputFormatting = .sortedKeys
         var hash = SHA256()
         for job in jobs {
-            hash.update(data: try encoder.encode(job.specification))
+            var specification = job.specification
+            specification.code = nil  // The code may have moved on between a submission and its repetition.
+            hash.update(data: try encoder.encode(specification))
             for (place, condition) in job.dependsOn { hash.update(data: Data("\(place):\(condition.rawValue);".utf8)) }
         }
         return hash.finalize().map { String(format: "%02x", $0) }.joined()
@@ -106,5 +108,18 @@ public struct Caller: Sendable {
     func mayChange(_ id: Job.ID, in dispatcher: Dispatcher) throws(Refusal) {
         guard let owner = dispatcher.cluster.jobs[id]?.submission.user, !isOperator, owner != name else { return }
         throw .notOwner(id, owner: owner)
+    }
+}
+
+// MARK: - One machine's own controller
+
+extension Controller {
+    /// Why `berth down` drains a node.
+    public static let downReason = "berth down"
+
+    /// Lets a node work again that `berth down` has drained.
+    public func takeBack(_ node: NodeName) {
+        guard cluster.nodes[node]?.drain?.reason == Self.downReason else { return }
+        inNextRound { dispatcher, time in try? dispatcher.undrain(node, by: "berth up", at: time) }
     }
 }

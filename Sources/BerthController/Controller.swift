@@ -14,6 +14,7 @@ public actor Controller: Service {
     public nonisolated var history: Journal { journal }
     let secrets: SecretStore
     let logger: Logger
+    private let configuration: ClusterConfiguration
     private let timing: Dispatcher.Timing
     var heartbeatInterval: Duration { timing.heartbeatInterval }
     private let now: @Sendable () -> Timestamp
@@ -46,6 +47,7 @@ public actor Controller: Service {
     ) throws {
         self.journal = journal
         self.secrets = secrets
+        self.configuration = configuration
         self.timing = timing
         self.now = now
         self.logger = logger
@@ -53,6 +55,7 @@ public actor Controller: Service {
         let start = now()
         dispatcher = Dispatcher(cluster, timing: timing, at: start)
         dispatcher.configure(configuration, at: start)
+        try secrets.forgetUnused(by: cluster.jobs.values)
         // Sessions of this controller are higher than any of the one before it, clock jumps aside.
         nextSession = UInt64(clamping: start.microseconds)
         (wakeUps, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -94,6 +97,9 @@ public actor Controller: Service {
         for answer in answers { answer() }
         for job in Set(events.compactMap(\.job)) { notifyWatchers(of: job) }
         wake(at: next)
+        do { try await journal.takeSnapshotIfDue(dispatcher.cluster) } catch {
+            logger.warning("No snapshot could be taken; a restart will take longer.", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Nothing of the round has happened: the cluster is rebuilt from what is durable, and everybody is told.
@@ -104,6 +110,7 @@ public actor Controller: Service {
         for link in links.values { link.finish() }
         links = [:]
         dispatcher = Dispatcher(try journal.replay().cluster, timing: timing, at: now())
+        dispatcher.configure(configuration, at: now())
         wake(at: now() + .seconds(1))
     }
 
@@ -136,12 +143,17 @@ public actor Controller: Service {
         }
     }
 
-    /// Takes in what an agent says; nobody waits for it.
+    /// Takes in what an agent says.
     func takeIn(_ message: AgentMessage, from node: NodeName, session: UInt64) {
+        inNextRound { dispatcher, time in dispatcher.receive(message, from: node, session: session, at: time) }
+    }
+
+    /// Has `decide` done in the next round; nobody waits for it.
+    func inNextRound(_ decide: @escaping @Sendable (inout Dispatcher, Timestamp) -> Void) {
         inbox.append(
             Request(
                 decide: { dispatcher, time in
-                    dispatcher.receive(message, from: node, session: session, at: time)
+                    decide(&dispatcher, time)
                     return {}
                 }, fail: { _ in }))
         wake.yield()

@@ -20,7 +20,7 @@ public struct ControllerConfiguration: Sendable {
 
     /// - Parameter readFile: reads the file that `queuesFile` names, relative to this one.
     public init(_ bytes: [UInt8], file: String, readFile: (String) throws -> [UInt8]) throws {
-        guard let document = try Document.all(bytes, file: file).first else { return }
+        guard let document = try Document.only(bytes, file: file) else { return }
         var fields = try Fields(document, "the controller's configuration")
         if let listen = fields.optional("listen") {
             var part = try Fields(listen, "listen")
@@ -32,7 +32,10 @@ public struct ControllerConfiguration: Sendable {
             var part = try Fields(heartbeat, "heartbeat")
             timing.heartbeatInterval = try part.duration("interval") ?? timing.heartbeatInterval
             timing.lostAfter = try part.duration("lostAfter") ?? timing.lostAfter
-            guard timing.lostAfter >= timing.heartbeatInterval * 2 else {
+            guard timing.heartbeatInterval >= .milliseconds(10) else {
+                throw heartbeat.failure("interval is at least 10ms")
+            }
+            guard timing.lostAfter.microseconds / 2 >= timing.heartbeatInterval.microseconds else {
                 throw heartbeat.failure("lostAfter is at least twice the interval")
             }
             try part.finish()
@@ -45,8 +48,11 @@ public struct ControllerConfiguration: Sendable {
         }
         var queues = fields.optional("queues")
         if let queuesFile = try fields.text("queuesFile") {
-            guard queues == nil else { throw document.failure("the configuration has both queues and queuesFile; keep one") }
-            queues = try Document.all(readFile(queuesFile), file: queuesFile).first
+            guard queues == nil else {
+                throw document.failure("the configuration has both queues and queuesFile; keep one")
+            }
+            queues = try Document.only(readFile(queuesFile), file: queuesFile)
+            guard queues != nil else { throw document.failure("queuesFile \(queuesFile.shown) holds no queues") }
         }
         if let queues { cluster.queues = try Self.queues(queues) }
         cluster.defaultQueue = try fields.text("defaultQueue") ?? cluster.defaultQueue
@@ -61,10 +67,15 @@ public struct ControllerConfiguration: Sendable {
         for item in try document.list("queues") {
             var fields = try Fields(item, "a queue")
             var queue = Queue(
-                name: try fields.required("name").text("name"), tier: try fields.integer("tier", -1_000_000...1_000_000) ?? 0,
+                name: try fields.required("name").text("name"),
+                tier: try fields.integer("tier", -1_000_000...1_000_000) ?? 0,
                 isPreemptible: try fields.flag("preemptible") ?? false)
-            guard NodeName(queue.name).isWellFormed else { throw item.failure("\"\(queue.name)\" is no name for a queue") }
-            guard !queues.contains(where: { $0.name == queue.name }) else { throw item.failure("queue \"\(queue.name)\" stands twice") }
+            guard NodeName(queue.name).isWellFormed else {
+                throw item.failure("\"\(queue.name)\" is no name for a queue")
+            }
+            guard !queues.contains(where: { $0.name == queue.name }) else {
+                throw item.failure("queue \"\(queue.name)\" stands twice")
+            }
             queue.nodes = try fields.optional("nodes")?.expression("nodes")
             queue.maximumRunning = try fields.integer("maximumRunning", 1...10_000_000)
             queue.maximumRunningPerUser = try fields.integer("maximumRunningPerUser", 1...10_000_000)
@@ -91,17 +102,34 @@ public struct Endpoint: Sendable, Hashable {
 
     /// `HOST:PORT`, `[::1]:PORT` or `:PORT`.
     public init?(_ text: String) {
-        guard let sign = text.lastIndex(of: ":"), let port = Int(text[text.index(after: sign)...]), (0...65_535).contains(port)
+        guard let sign = text.lastIndex(of: ":"), let port = Int(text[text.index(after: sign)...]),
+            (0...65_535).contains(port)
         else { return nil }
-        let host = text[..<sign].filter { $0 != "[" && $0 != "]" }
-        self.init(host: host.isEmpty ? "127.0.0.1" : host, port: port)
+        var host = text[..<sign]
+        let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+        if isBracketed { host = host.dropFirst().dropLast() }
+        guard host.utf8.allSatisfy({ Self.belongsToHost($0) || isBracketed && $0 == UInt8(ascii: ":") }),
+            !isBracketed || !host.isEmpty,
+            text[text.index(after: sign)...].utf8.allSatisfy({ (48...57).contains($0) })
+        else { return nil }
+        self.init(host: host.isEmpty ? "127.0.0.1" : String(host), port: port)
+    }
+
+    private static func belongsToHost(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 97...122, UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "%"):
+            true
+        default: false
+        }
     }
 
     /// nil for `none`.
     static func read(_ document: Document) throws(DescriptionError) -> Endpoint? {
         let text = try document.text("listen")
         if text == "none" { return nil }
-        guard let endpoint = Endpoint(text) else { throw document.failure("an address is HOST:PORT or none, and here stands \"\(text)\"") }
+        guard let endpoint = Endpoint(text) else {
+            throw document.failure("an address is HOST:PORT or none, and here stands \"\(text.shown)\"")
+        }
         return endpoint
     }
 }
@@ -126,7 +154,7 @@ public struct AgentConfiguration: Sendable {
     public init() {}
 
     public init(_ bytes: [UInt8], file: String) throws(DescriptionError) {
-        guard let document = try Document.all(bytes, file: file).first else { return }
+        guard let document = try Document.only(bytes, file: file) else { return }
         var fields = try Fields(document, "the agent's configuration")
         if let node = fields.optional("node") {
             var part = try Fields(node, "node")
@@ -153,7 +181,7 @@ public struct AgentConfiguration: Sendable {
             throw document.failure("a node whose topology is a file is emulated: write execution: emulated")
         }
         for item in try fields.optional("devices")?.list("devices") ?? [] { try addDevice(item) }
-        if let pools = fields.optional("pools"), case .list(let items) = pools.content, !items.isEmpty {
+        if let pools = fields.optional("pools"), try !pools.list("pools").isEmpty {
             throw pools.failure("this version has no warm pools yet; remove the field")
         }
         if let document = fields.optional("controller") {
@@ -183,7 +211,9 @@ public struct AgentConfiguration: Sendable {
         }
         device.memoryBytes = try fields.bytes("memory")
         if let attributes = fields.optional("attributes") {
-            guard case .mapping(let entries) = attributes.content else { throw attributes.failure("attributes is a mapping") }
+            guard case .mapping(let entries) = attributes.content else {
+                throw attributes.failure("attributes is a mapping")
+            }
             for (name, value) in entries { device.attributes[name] = try value.attribute("attributes.\(name)") }
         }
         if let rule = fields.optional("memoryRule") {
@@ -191,8 +221,8 @@ public struct AgentConfiguration: Sendable {
             device.memoryRule = try? MemoryRule(rule.text("memoryRule"))
         }
         if let near = try fields.text("near"), near != "machine" {
-            guard near.hasPrefix("numa:"), let number = Int(near.dropFirst(5)) else {
-                throw document.failure("near is numa:N or machine, and here stands \"\(near)\"")
+            guard near.hasPrefix("numa:"), let number = Int(near.dropFirst(5)), number >= 0 else {
+                throw document.failure("near is numa:N or machine, and here stands \"\(near.shown)\"")
             }
             device.numaNodes = [number]
         }

@@ -40,10 +40,10 @@ struct Fields {
     /// Refuses the fields that nobody asked for.
     func finish() throws(DescriptionError) {
         guard let unknown = entries.first(where: { !asked.contains($0.key) }) else { return }
-        let hint = unknown.key.nearest(in: asked).map { ". Did you mean \"\($0)\"?" } ?? ""
-        let all = hint.isEmpty ? " (there are: \(asked.joined(separator: ", ")))" : hint
-        let problem = "unknown field \"\(unknown.key)\" in \(subject)\(all)"
-        throw unknown.value.failure(problem.hasSuffix("?") ? String(problem) : problem)
+        let hint =
+            unknown.key.nearest(in: asked).map { ". Did you mean \"\($0)\"?" }
+            ?? " (there are: \(asked.joined(separator: ", ")))"
+        throw unknown.value.failure("unknown field \"\(unknown.key.shown)\" in \(subject)\(hint)")
     }
 
     // MARK: - Values of common kinds
@@ -62,18 +62,23 @@ struct Fields {
             throw document.failure("\(name) maps names to values, and here stands \(document.kind)")
         }
         var result: [String: String] = [:]
-        for (key, value) in entries { result[key] = try value.text("\(name).\(key)") }
+        for (key, value) in entries {
+            guard !key.isEmpty else { throw value.failure("\(name) has a name that is empty") }
+            result[key] = try value.text("\(name).\(key.shown)")
+        }
         return result
     }
 }
 
 extension Document {
-    /// A text; a number or a flag is taken as it is written.
+    /// A text; a number or a flag is taken as it is written, and nothing as an empty text.
     func text(_ name: String) throws(DescriptionError) -> String {
         switch content {
         case .text(let text), .number(let text): return text
-        case .flag(let flag): return flag ? "true" : "false"
-        case .null: return ""
+        case .flag: return written
+        case .null where written.isEmpty: return ""
+        case .null:
+            throw failure("\(name) is a text, and here stands \(written); put it in quotes if it is meant as a word")
         case .list, .mapping: throw failure("\(name) is a text, and here stands \(kind)")
         }
     }
@@ -84,8 +89,14 @@ extension Document {
     }
 
     func integer(_ name: String, _ range: ClosedRange<Int>) throws(DescriptionError) -> Int {
-        let text: String? = switch content { case .number(let text), .text(let text): text; default: nil }
-        guard let text, let number = Int(text) else { throw failure("\(name) is a whole number, and here stands \(kind)") }
+        let text: String? =
+            switch content {
+            case .number(let text), .text(let text): text
+            default: nil
+            }
+        guard let text, let number = Int(text) else {
+            throw failure("\(name) is a whole number, and here stands \(kind)")
+        }
         guard range.contains(number) else {
             let most = range.upperBound == .max ? "" : " and at most \(range.upperBound)"
             throw failure("\(name) is at least \(range.lowerBound)\(most), and here stands \(number)")
@@ -95,21 +106,23 @@ extension Document {
 
     func real(_ name: String, _ range: ClosedRange<Double>) throws(DescriptionError) -> Double {
         guard case .number(let text) = content, let number = Double(text), range.contains(number) else {
-            throw failure("\(name) is a number from \(range.lowerBound) to \(range.upperBound), and here stands \(kind)")
+            throw failure(
+                "\(name) is a number from \(range.lowerBound) to \(range.upperBound), and here stands \(kind)")
         }
         return number
     }
 
     func duration(_ name: String) throws(DescriptionError) -> Duration {
         let text = try text(name)
-        guard let duration = Duration(text: text) else {
+        guard text.utf8.count <= 64, let duration = Duration(text: text) else {
             throw failure("\(name) is a time like 90s, 10m, 2h30m or 7d, and here stands \(kind)")
         }
         return duration
     }
 
     func bytes(_ name: String) throws(DescriptionError) -> Int64 {
-        guard let bytes = ByteCount.parse(try text(name)) else {
+        let text = try text(name)
+        guard text.utf8.count <= 64, let bytes = ByteCount.parse(text) else {
             throw failure("\(name) is a size like 512MiB or 4GiB, and here stands \(kind)")
         }
         return bytes
@@ -127,18 +140,21 @@ extension Document {
         return items
     }
 
-    func choice<Choice: RawRepresentable & CaseIterable>(_ name: String, _: Choice.Type) throws(DescriptionError) -> Choice
+    func choice<Choice: RawRepresentable & CaseIterable>(_ name: String, _: Choice.Type) throws(DescriptionError)
+        -> Choice
     where Choice.RawValue == String {
         let text = try text(name)
         if let choice = Choice(rawValue: text) { return choice }
         let known = Choice.allCases.map(\.rawValue)
-        let hint = text.nearest(in: known).map { "; did you mean \"\($0)\"" } ?? ""
+        let hint = text.nearest(in: known).map { ". Did you mean \"\($0)\"?" } ?? ""
         throw failure("\(name) is one of \(known.joined(separator: ", ")), and here stands \(kind)\(hint)")
     }
 
     func expression(_ name: String) throws(DescriptionError) -> Expression {
-        do { return try Expression(text(name)) } catch let error as DescriptionError { throw error } catch {
-            throw failure("\(name): \(error)".trimmingFullStop)
+        let text = try text(name)
+        do { return try Expression(text) } catch {
+            throw failure(
+                "\(name): \"\(text.shown)\" is no expression: \(error.problem), at character \(error.position + 1)")
         }
     }
 
@@ -146,15 +162,11 @@ extension Document {
     func attribute(_ name: String) throws(DescriptionError) -> AttributeValue {
         switch content {
         case .flag(let flag): .flag(flag)
-        case .number(let text): .number(Double(text) ?? 0)
+        case .number(let text) where Double(text)?.isFinite == true: .number(Double(text) ?? 0)
+        case .number: throw failure("\(name) is larger than a number can be, and here stands \(kind)")
         case .text(let text): .text(text)
         case .list: .list(try texts(name))
         case .null, .mapping: throw failure("\(name) is a number, a text, a flag or a list, and here stands \(kind)")
         }
     }
-}
-
-extension String {
-    /// Messages get their full stop where they are put together.
-    var trimmingFullStop: String { hasSuffix(".") ? String(dropLast()) : self }
 }

@@ -6,9 +6,9 @@ extension JobDescription {
     public var json: [String: Any] {
         let job = specification
         var fields: [String: Any] = [
-            "name": job.name, "workingDirectory": job.workingDirectory, "queue": job.queue,
-            "resources": job.resources.json,
+            "name": job.name, "workingDirectory": job.workingDirectory, "resources": job.resources.json,
         ]
+        if !job.queue.isEmpty { fields["queue"] = job.queue }
         if let script = job.script { fields["script"] = script } else { fields["command"] = job.command }
         fields["environment"] = job.environment.compactMapValues { value -> String? in
             if case .plain(let text) = value { text } else { nil }
@@ -38,7 +38,8 @@ extension JobDescription {
         fields["output"] = job.standardOutput
         fields["error"] = job.standardError
         if let code = job.code {
-            fields["code"] = ["repository": code.repository, "commit": code.commit, "dirty": code.isDirty] as [String: Any]
+            fields["code"] =
+                ["repository": code.repository, "commit": code.commit, "dirty": code.isDirty] as [String: Any]
         }
         return fields
     }
@@ -54,12 +55,12 @@ extension JobDescription {
     public static func submission(_ bytes: [UInt8], _ context: Context) throws(DescriptionError)
         -> (key: String, jobs: [JobDescription])
     {
-        guard let document = try Document.all(bytes, file: "submission").first else {
-            throw DescriptionError("The submission is empty.")
-        }
+        let document = try Document.json(bytes, file: "submission")
         var fields = try Fields(document, "the submission")
         let key = try fields.required("key").text("key")
-        guard (1...200).contains(key.utf8.count) else { throw document.failure("an idempotency key has 1 to 200 bytes") }
+        guard (1...200).contains(key.utf8.count) else {
+            throw document.failure("an idempotency key has 1 to 200 bytes")
+        }
         var jobs: [JobDescription] = []
         for job in try fields.required("jobs").list("jobs") { jobs.append(try JobDescription(job, context)) }
         try fields.finish()
@@ -71,7 +72,7 @@ extension Duration {
     /// Exact, and read back as it is: `12.5s`.
     fileprivate var descriptionText: String {
         let (seconds, rest) = (microseconds / 1_000_000, microseconds % 1_000_000)
-        return rest == 0 ? "\(seconds)s" : "\(Double(microseconds) / 1_000_000)s"
+        return rest == 0 ? "\(seconds)s" : "\(seconds).\(String(rest + 1_000_000).dropFirst())s"
     }
 }
 
@@ -89,7 +90,9 @@ extension ResourceRequest {
         }
         if !devices.isEmpty {
             fields["devices"] = devices.map { device -> [String: Any] in
-                device.attributes.mapValues(\.json).merging(["kind": device.kind, "count": device.count]) { _, new in new }
+                device.attributes.mapValues(\.json).merging(["kind": device.kind, "count": device.count]) { _, new in
+                    new
+                }
             }
         }
         if nodes > 1 { fields["nodes"] = nodes }

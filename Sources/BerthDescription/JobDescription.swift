@@ -7,8 +7,14 @@ public struct JobDescription: Sendable {
     /// Dependencies on jobs of the same submission, by name.
     public var afterNames: [(name: String, condition: Dependency.Condition)] = []
     public var idempotencyKey: String?
-    /// Whether the description itself says these, or they are filled in from where it was submitted.
-    var namesItself = true
+    /// Paths as they were written, so that another working directory still moves those that are relative.
+    private var written = Paths()
+
+    private struct Paths: Sendable {
+        var checkpoint: String?
+        var output: String?
+        var error: String?
+    }
 
     public init(_ specification: JobSpecification) { self.specification = specification }
 
@@ -27,7 +33,9 @@ public struct JobDescription: Sendable {
     }
 
     /// Reads every job of a file.
-    public static func all(_ bytes: [UInt8], file: String, _ context: Context) throws(DescriptionError) -> [JobDescription] {
+    public static func all(_ bytes: [UInt8], file: String, _ context: Context) throws(DescriptionError)
+        -> [JobDescription]
+    {
         let documents = try Document.all(bytes, file: file)
         guard !documents.isEmpty else { throw DescriptionError(file, nil, "it describes no job") }
         var jobs: [JobDescription] = []
@@ -45,7 +53,9 @@ public struct JobDescription: Sendable {
         }
         var job = JobSpecification(name: "", workingDirectory: context.directory, queue: context.defaultQueue)
         try Self.readCommand(&job, &fields, document)
-        if let directory = try fields.text("workingDirectory") { job.workingDirectory = Self.absolute(directory, context) }
+        if let directory = try fields.text("workingDirectory") {
+            job.workingDirectory = Self.absolute(directory, context)
+        }
         try Self.readEnvironment(&job, &fields)
         job.queue = try fields.text("queue") ?? job.queue
         job.project = try fields.text("project")
@@ -63,21 +73,19 @@ public struct JobDescription: Sendable {
         job.begin = try fields.optional("begin")?.instant("begin", now: context.now)
         job.isHeld = try fields.flag("hold") ?? false
         job.retry = try fields.optional("retry").map(RetryPolicy.init(document:))
-        try Self.readPreemption(&job, &fields)
+        let checkpoint = try Self.readPreemption(&job, &fields)
         job.array = try fields.optional("array").map(ArraySpecification.init(document:))
         job.pool = try fields.text("pool")
         job.inputs = try fields.texts("inputs") ?? []
         job.outputs = try fields.texts("outputs") ?? []
-        job.standardOutput = try fields.text("output").map { Self.absolute($0, job) }
-        job.standardError = try fields.text("error").map { Self.absolute($0, job) }
+        let (output, error) = (try fields.text("output"), try fields.text("error"))
         if let code = fields.optional("code") { job.code = try CodeState(document: code) }
-        let name = try fields.text("name")
-        namesItself = name != nil
-        job.name = name ?? Self.defaultName(job)
+        job.name = try fields.text("name") ?? Self.defaultName(job)
         guard Self.isName(job.name) else {
-            throw document.failure("a job's name has 1 to 200 printable characters, and \"\(job.name.prefix(40))\" has not")
+            throw document.failure("a job's name has 1 to 200 printable characters, and \"\(job.name.shown)\" has not")
         }
         specification = job
+        place(checkpoint: checkpoint, output: output, error: error)
         for after in try fields.optional("after")?.list("after") ?? [] { try readDependency(after) }
         idempotencyKey = try fields.text("idempotencyKey")
         try fields.finish()
@@ -103,7 +111,8 @@ public struct JobDescription: Sendable {
         }
     }
 
-    private static func readEnvironment(_ job: inout JobSpecification, _ fields: inout Fields) throws(DescriptionError) {
+    private static func readEnvironment(_ job: inout JobSpecification, _ fields: inout Fields) throws(DescriptionError)
+    {
         guard let document = fields.optional("environment") else { return }
         guard case .mapping(let entries) = document.content else {
             throw document.failure("environment maps names to values, and here stands \(document.kind)")
@@ -119,20 +128,39 @@ public struct JobDescription: Sendable {
         guard let first = name.utf8.first, name.utf8.count <= 256 else { return false }
         return !(first >= 48 && first <= 57)
             && name.utf8.allSatisfy { byte in
-                (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122) || "_.-".utf8.contains(byte)
+                (byte >= 48 && byte <= 57) || (byte >= 65 && byte <= 90) || (byte >= 97 && byte <= 122)
+                    || "_.-".utf8.contains(byte)
             }
     }
 
-    private static func isName(_ name: String) -> Bool {
-        !name.isEmpty && name.count <= 200 && name.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 }
+    static func isName(_ name: String) -> Bool {
+        !name.isEmpty && name.count <= 200 && name.utf8.count <= 1000
+            && !name.unicodeScalars.contains(where: \.isControl)
     }
 
-    private static func readPreemption(_ job: inout JobSpecification, _ fields: inout Fields) throws(DescriptionError) {
-        guard let document = fields.optional("preemption") else { return }
+    /// - Returns: the checkpoint directory as it is written.
+    private static func readPreemption(_ job: inout JobSpecification, _ fields: inout Fields) throws(DescriptionError)
+        -> String?
+    {
+        guard let document = fields.optional("preemption") else { return nil }
         var preemption = try Fields(document, "preemption")
         job.grace = try preemption.duration("grace")
-        job.checkpointDirectory = try preemption.text("checkpoint").map { absolute($0, job) }
+        let checkpoint = try preemption.text("checkpoint")
         try preemption.finish()
+        return checkpoint
+    }
+
+    /// Sets the paths that are given; with a working directory, those set before are looked up from there.
+    mutating func place(workingDirectory: String? = nil, checkpoint: String?, output: String?, error: String?) {
+        written = Paths(
+            checkpoint: checkpoint ?? written.checkpoint, output: output ?? written.output,
+            error: error ?? written.error)
+        specification.workingDirectory = workingDirectory ?? specification.workingDirectory
+        let directory = specification.workingDirectory
+        func absolute(_ path: String?) -> String? { path.map { Self.joined(directory, $0) } }
+        specification.checkpointDirectory = absolute(written.checkpoint) ?? specification.checkpointDirectory
+        specification.standardOutput = absolute(written.output) ?? specification.standardOutput
+        specification.standardError = absolute(written.error) ?? specification.standardError
     }
 
     private mutating func readDependency(_ document: Document) throws(DescriptionError) {
@@ -159,7 +187,6 @@ public struct JobDescription: Sendable {
     // MARK: - Paths and names
 
     static func absolute(_ path: String, _ context: Context) -> String { joined(context.directory, path) }
-    static func absolute(_ path: String, _ job: JobSpecification) -> String { joined(job.workingDirectory, path) }
 
     /// Without `.` and empty parts; `..` stays, since the file system decides what it means.
     private static func joined(_ directory: String, _ path: String) -> String {
@@ -189,8 +216,9 @@ public struct JobDescription: Sendable {
                     let hint = name.nearest(in: names).map { " Did you mean \"\($0)\"?" } ?? ""
                     throw DescriptionError(
                         places.isEmpty
-                            ? "\(job.specification.name): after names the job \"\(name)\", which is not in this submission.\(hint)"
-                            : "\(job.specification.name): after names \"\(name)\", and \(places.count) jobs have that name.")
+                            ? "\(job.specification.name): after names the job \"\(name.shown)\", which is not in this submission.\(hint)"
+                            : "\(job.specification.name): after names \"\(name)\", and \(places.count) jobs have that name."
+                    )
                 }
                 dependsOn.append((place, condition))
             }

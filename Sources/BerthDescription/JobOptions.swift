@@ -45,10 +45,14 @@ public struct JobOptions: Sendable {
     public func apply(
         to description: inout JobDescription, _ context: JobDescription.Context, variables: [String: String]
     ) throws(DescriptionError) {
+        description.place(
+            workingDirectory: workingDirectory.map { JobDescription.absolute($0, context) }, checkpoint: checkpoint,
+            output: output, error: error)
         var job = description.specification
-        if let workingDirectory { job.workingDirectory = JobDescription.absolute(workingDirectory, context) }
         if let name {
-            guard !name.isEmpty, name.count <= 200 else { throw Self.failure("--name", "has 1 to 200 characters", name) }
+            guard JobDescription.isName(name) else {
+                throw Self.failure("--name", "has 1 to 200 printable characters", name)
+            }
             job.name = name
         }
         job.queue = queue ?? job.queue
@@ -70,13 +74,10 @@ public struct JobOptions: Sendable {
             guard (0...1000).contains(retry) else { throw Self.failure("--retry", "is from 0 to 1000", "\(retry)") }
             if job.retry == nil { job.retry = RetryPolicy(attempts: retry) } else { job.retry?.attempts = retry }
         }
-        job.checkpointDirectory = checkpoint.map { JobDescription.absolute($0, job) } ?? job.checkpointDirectory
         job.grace = try Self.duration(grace, "--grace") ?? job.grace
         job.pool = pool ?? job.pool
         job.inputs += inputs
         job.outputs += results
-        job.standardOutput = output.map { JobDescription.absolute($0, job) } ?? job.standardOutput
-        job.standardError = error.map { JobDescription.absolute($0, job) } ?? job.standardError
         description.specification = job
         for dependency in after { try Self.add(dependency, to: &description) }
         description.idempotencyKey = idempotencyKey ?? description.idempotencyKey
@@ -84,7 +85,7 @@ public struct JobOptions: Sendable {
 
     private func applyResources(to resources: inout ResourceRequest) throws(DescriptionError) {
         if let cpus {
-            guard (1...100_000).contains(cpus) else { throw Self.failure("--cpus", "is at least 1", "\(cpus)") }
+            guard (1...100_000).contains(cpus) else { throw Self.failure("--cpus", "is from 1 to 100000", "\(cpus)") }
             resources.cpus = cpus
         }
         if threads { resources.countsThreads = true }
@@ -101,6 +102,10 @@ public struct JobOptions: Sendable {
             }
         }
         if gpuModel != nil || gpuMemory != nil {
+            if gpus != nil, resources.gpus == nil {
+                throw DescriptionError(
+                    "--gpu-model and --gpu-memory say which GPUs, and --gpus 0 asks for none. Leave one out.")
+            }
             var request = resources.gpus ?? GPURequest(thousandths: GPURequest.whole)
             if let gpuModel { request.models = gpuModel.split(separator: "|").map(String.init) }
             if let gpuMemory { request.memoryBytes = try Self.bytes(gpuMemory, "--gpu-memory") }
@@ -114,7 +119,9 @@ public struct JobOptions: Sendable {
             resources.locality = read
         }
         if let nodes {
-            guard nodes >= 1 else { throw Self.failure("--nodes", "is at least 1", "\(nodes)") }
+            guard (1...1_000_000).contains(nodes) else {
+                throw Self.failure("--nodes", "is from 1 to 1000000", "\(nodes)")
+            }
             resources.nodes = nodes
         }
         if exclusive { resources.isExclusive = true }
@@ -123,11 +130,13 @@ public struct JobOptions: Sendable {
     // MARK: - Forms
 
     static func failure(_ option: String, _ rule: String, _ text: String) -> DescriptionError {
-        DescriptionError("\(option) \(rule), and here stands \"\(text)\".")
+        DescriptionError("\(option) \(rule), and here stands \"\(text.shown)\".")
     }
 
     private static func pair(_ text: String, _ option: String) throws(DescriptionError) -> (String, String) {
-        guard let sign = text.firstIndex(of: "="), sign > text.startIndex else { throw failure(option, "is NAME=VALUE", text) }
+        guard let sign = text.firstIndex(of: "="), sign > text.startIndex else {
+            throw failure(option, "is NAME=VALUE", text)
+        }
         return (String(text[..<sign]), String(text[text.index(after: sign)...]))
     }
 
@@ -148,33 +157,45 @@ public struct JobOptions: Sendable {
     }
 
     private static func bytes(_ text: String, _ option: String) throws(DescriptionError) -> Int64 {
-        guard let bytes = ByteCount.parse(text), bytes > 0 else { throw failure(option, "is a size like 512MiB or 4GiB", text) }
+        guard let bytes = ByteCount.parse(text), bytes > 0 else {
+            throw failure(option, "is a size like 512MiB or 4GiB", text)
+        }
         return bytes
     }
 
     private static func duration(_ text: String?, _ option: String) throws(DescriptionError) -> Duration? {
         guard let text else { return nil }
-        guard let duration = Duration(text: text) else { throw failure(option, "is a time like 90s, 10m, 2h30m or 7d", text) }
+        guard let duration = Duration(text: text) else {
+            throw failure(option, "is a time like 90s, 10m, 2h30m or 7d", text)
+        }
         return duration
     }
 
-    private static func instant(_ text: String?, _ option: String, _ now: Timestamp) throws(DescriptionError) -> Timestamp? {
+    private static func instant(_ text: String?, _ option: String, _ now: Timestamp) throws(DescriptionError)
+        -> Timestamp?
+    {
         guard let text else { return nil }
         if let time = Timestamp(text) { return time }
-        guard text.hasPrefix("+"), let wait = Duration(text: text.dropFirst()) else {
+        guard text.hasPrefix("+"), let wait = Duration(text: text.dropFirst()),
+            Timestamp((now + wait).description) != nil
+        else {
             throw failure(option, "is a time like 2026-12-01T08:00:00Z or +2h", text)
         }
         return now + wait
     }
 
     private static func expression(_ text: String) throws(DescriptionError) -> Expression {
-        do { return try Expression(text) } catch { throw DescriptionError("--constraint: \(error)") }
+        do { return try Expression(text) } catch {
+            throw failure(
+                "--constraint", "is an expression (\(error.problem), at character \(error.position + 1))", text)
+        }
     }
 
     /// `JOB[:WHEN]`
     private static func add(_ text: String, to description: inout JobDescription) throws(DescriptionError) {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard let condition = parts.count == 2 ? Dependency.Condition(rawValue: parts[1]) : .succeeded, !parts[0].isEmpty
+        guard let condition = parts.count == 2 ? Dependency.Condition(rawValue: parts[1]) : .succeeded,
+            !parts[0].isEmpty
         else { throw failure("--after", "is JOB or JOB:WHEN with succeeded, failed, ended or started", text) }
         description.addDependency(parts[0], condition)
     }
@@ -185,18 +206,27 @@ extension DeviceRequest {
     init(option text: String) throws(DescriptionError) {
         let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let head = parts[0].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        guard !head[0].isEmpty, let count = head.count == 2 ? Int(head[1]) : 1, count > 0 else {
+        guard !head[0].isEmpty, let count = head.count == 2 ? Int(head[1]) : 1, (1...100_000).contains(count) else {
             throw JobOptions.failure("--device", "is KIND[:N][,ATTRIBUTE=VALUE…]", text)
         }
         self.init(kind: head[0], count: count)
         for part in parts.dropFirst() {
-            guard let sign = part.firstIndex(of: "="), sign > part.startIndex else {
-                throw JobOptions.failure("--device", "is KIND[:N][,ATTRIBUTE=VALUE…]", text)
-            }
-            let value = String(part[part.index(after: sign)...])
-            attributes[String(part[..<sign])] =
-                value == "true" || value == "false" ? .flag(value == "true") : Double(value).map { .number($0) } ?? .text(value)
+            guard let sign = part.firstIndex(of: "="), case let name = String(part[..<sign]), !name.isEmpty,
+                name != "kind", name != "count"
+            else { throw JobOptions.failure("--device", "is KIND[:N][,ATTRIBUTE=VALUE…]", text) }
+            attributes[name] = Self.attribute(String(part[part.index(after: sign)...]))
         }
+    }
+}
+
+extension DeviceRequest {
+    /// What the same text would be in a description.
+    private static func attribute(_ text: String) -> AttributeValue {
+        if text == "true" || text == "false" { return .flag(text == "true") }
+        guard text.utf8.allSatisfy({ ($0 >= 48 && $0 <= 57) || "+-.eE".utf8.contains($0) }), let number = Double(text),
+            number.isFinite
+        else { return .text(text) }
+        return .number(number)
     }
 }
 
@@ -206,7 +236,7 @@ extension ArraySpecification {
         let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         let parallel = parts.count == 2 ? Int(parts[1]) : nil
         let rule = "is N, A-B or A,B,… with at most \(Self.limit) tasks, and perhaps %PARALLEL"
-        guard !parts[0].isEmpty, parts.count == 1 || (parallel ?? 0) > 0 else {
+        guard !parts[0].isEmpty, parts.count == 1 || (1...Self.limit).contains(parallel ?? 0) else {
             throw JobOptions.failure("--array", rule, text)
         }
         if let count = Int(parts[0]) {
@@ -215,11 +245,14 @@ extension ArraySpecification {
         } else if let ranges = IndexRanges(parts[0]) {
             guard (1...Self.limit).contains(ranges.count) else { throw JobOptions.failure("--array", rule, text) }
             self.init(indices: ranges, parallel: parallel)
-        } else if parts[0].contains(",") {
-            self.init(
-                values: parts[0].split(separator: ",", omittingEmptySubsequences: false).map(String.init), parallel: parallel)
         } else {
-            throw JobOptions.failure("--array", rule, text)
+            let values = parts[0].split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            // Digits alone were meant as indices, and an empty value is a comma too many.
+            let isMeantAsIndices = parts[0].utf8.allSatisfy { ($0 >= 48 && $0 <= 57) || ",-".utf8.contains($0) }
+            guard (2...Self.limit).contains(values.count), !values.contains(""), !isMeantAsIndices else {
+                throw JobOptions.failure("--array", rule, text)
+            }
+            self.init(values: values, parallel: parallel)
         }
     }
 }

@@ -7,19 +7,16 @@ extension ResourceRequest {
         self.init()
         cpus = try fields.integer("cpus", 1...100_000) ?? 1
         countsThreads = try fields.flag("threads") ?? false
-        if let memory = fields.optional("memory") {
-            let bytes = try memory.bytes("memory")
-            guard bytes > 0 else { throw memory.failure("memory is more than nothing") }
-            memoryBytes = bytes
-        }
+        memoryBytes = try fields.optional("memory")?.someBytes("memory")
         gpus = try fields.optional("gpus").flatMap(GPURequest.read)
         for device in try fields.optional("devices")?.list("devices") ?? [] {
             devices.append(try DeviceRequest(document: device))
         }
         if let document = fields.optional("locality") {
-            let text = try document.text("locality")
-            guard let locality = Locality(text: text) else {
-                throw document.failure("locality is numa, package or node, or one of them with ? for a wish, and here stands \"\(text)\"")
+            guard let locality = Locality(text: try document.text("locality")) else {
+                throw document.failure(
+                    "locality is numa, package or node, or one of them with ? for a wish, and here stands \(document.kind)"
+                )
             }
             self.locality = locality
         }
@@ -39,7 +36,7 @@ extension GPURequest {
         var fields = try Fields(document, "gpus")
         var request = GPURequest(thousandths: try fields.optional("count")?.gpuThousandths("count") ?? whole)
         request.models = try fields.text("model")?.split(separator: "|").map(String.init) ?? []
-        request.memoryBytes = try fields.bytes("memory")
+        request.memoryBytes = try fields.optional("memory")?.someBytes("memory")
         request.link = try fields.optional("link").map { document throws(DescriptionError) in
             guard let link = Inventory.DeviceLink.Kind(rawValue: try document.text("link")) else {
                 throw document.failure("link is nvlink or xgmi, and here stands \(document.kind)")
@@ -52,6 +49,12 @@ extension GPURequest {
 }
 
 extension Document {
+    fileprivate func someBytes(_ name: String) throws(DescriptionError) -> Int64 {
+        let bytes = try bytes(name)
+        guard bytes > 0 else { throw failure("\(name) is more than nothing") }
+        return bytes
+    }
+
     /// Whole GPUs, or a share between 0 and 1, in thousandths.
     fileprivate func gpuThousandths(_ name: String) throws(DescriptionError) -> Int {
         let text = try text(name)
@@ -66,7 +69,8 @@ extension Document {
         let text = try text(name)
         if let time = Timestamp(text) { return time }
         let relative = text.hasPrefix("now+") ? text.dropFirst(4) : text.hasPrefix("+") ? text.dropFirst() : ""
-        guard !relative.isEmpty, let wait = Duration(text: relative) else {
+        // What no calendar page has could not be written down again.
+        guard !relative.isEmpty, let wait = Duration(text: relative), Timestamp((now + wait).description) != nil else {
             throw failure("\(name) is a time like 2026-12-01T08:00:00Z or +2h, and here stands \(kind)")
         }
         return now + wait

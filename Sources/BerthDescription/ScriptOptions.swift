@@ -5,12 +5,14 @@ public enum ScriptOptions {
     /// - Throws: where a quote is not closed.
     public static func words(in script: String, file: String) throws(DescriptionError) -> [String] {
         var words: [String] = []
-        for (number, line) in script.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+        for (number, line) in script.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let text = line.drop { $0 == " " || $0 == "\t" }
             guard text.isEmpty || text.hasPrefix("#") else { break }
-            guard text.hasPrefix("#BERTH "), let own = split(text.dropFirst(7)) else {
-                if text.hasPrefix("#BERTH ") { throw DescriptionError(file, number + 1, "a quote is not closed") }
+            guard text.hasPrefix("#BERTH"), text.dropFirst(6).first.map({ $0 == " " || $0 == "\t" }) == true else {
                 continue
+            }
+            guard let own = split(text.dropFirst(6)) else {
+                throw DescriptionError(file, number + 1, "a quote is not closed")
             }
             words += own
         }

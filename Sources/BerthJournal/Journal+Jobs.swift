@@ -5,8 +5,8 @@ import GRDB
 
 /// What the history knows of jobs. Readers never wait for the writer.
 extension Journal: History {
-    public func submission(_ key: Dispatcher.SubmissionKey) -> PastSubmission? {
-        let row = try? pool.read { database in
+    public func submission(_ key: Dispatcher.SubmissionKey) throws(Refusal) -> PastSubmission? {
+        let row = try read { database in
             try Row.fetchOne(
                 database.cachedStatement(sql: "SELECT content_digest, jobs FROM submission WHERE user = ? AND key = ?"),
                 arguments: [key.user, key.key])
@@ -18,12 +18,18 @@ extension Journal: History {
         }
     }
 
-    public func endState(of job: Job.ID) -> EndState? {
-        let state = try? pool.read { database in
+    public func endState(of job: Job.ID) throws(Refusal) -> EndState? {
+        let state = try read { database in
             try String.fetchOne(
                 database.cachedStatement(sql: "SELECT state FROM job WHERE id = ?"), arguments: [Int64(job.number)])
         }
         return state.flatMap { EndState(rawValue: $0) }
+    }
+
+    private func read<Value>(_ body: (Database) throws -> Value) throws(Refusal) -> Value {
+        do { return try pool.read(body) } catch {
+            throw .unavailable("The journal cannot be read (\(error)). Nothing was changed; try again.")
+        }
     }
 
     /// Jobs that pass `filter`, without their attempts, the oldest first.

@@ -107,9 +107,11 @@ public final class Journal: Sendable {
             var cluster = Cluster()
             var sequence: Int64 = 0
             if fromSnapshot,
-                let row = try Row.fetchOne(database, sql: "SELECT seq, body FROM snapshot ORDER BY seq DESC LIMIT 1")
+                let row = try Row.fetchOne(database, sql: "SELECT seq, body FROM snapshot ORDER BY seq DESC LIMIT 1"),
+                let snapshot = try? encoder.cluster(row["body"])
             {
-                cluster = try encoder.cluster(row["body"])
+                // One that cannot be read, of another version, is no loss: the events say the same.
+                cluster = snapshot
                 sequence = row["seq"]
             }
             let rows = try Row.fetchCursor(

@@ -86,10 +86,23 @@ public struct KeeperHandle: Sendable {
         guard poll(&polled, 1, 2000) == 1 else { throw .system("The keeper in \(directory) does not answer", ETIMEDOUT) }
     }
 
-    /// Ends what a keeper that was killed has left: the job's session and process group.
+    /// Ends what a keeper that was killed has left: the job's process group, and whatever has escaped it but still has
+    /// the attempt's socket in its environment. On the boot of the record only.
     public func killLeftovers(of record: KeeperRecord) {
-        guard let job = record.job, record.bootID == bootID(), startTicks(of: job.id) == job.startTicks else { return }
-        kill(-job.id, SIGKILL)
-        kill(job.id, SIGKILL)
+        if let job = record.job, startTicks(of: job.id) == job.startTicks {
+            kill(-job.id, SIGKILL)
+            kill(job.id, SIGKILL)
+        }
+        guard let socket = try? order().socketPath else { return }
+        let mark = Array("BERTH_SOCKET=\(socket)".utf8)
+        guard let processes = opendir("/proc") else { return }
+        defer { closedir(processes) }
+        while let entry = readdir(processes) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            guard let process = pid_t(name), let variables = try? readFile("/proc/\(process)/environ", limit: 1 << 20),
+                variables.split(separator: 0).contains(where: { $0.elementsEqual(mark) })
+            else { continue }
+            kill(process, SIGKILL)
+        }
     }
 }

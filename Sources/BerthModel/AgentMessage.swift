@@ -20,6 +20,7 @@ public struct AttemptStatus: Hashable, Sendable, Codable {
     public var attempt: AttemptID
     public var fence: UInt64
     public var phase: Phase
+    public var hasEnded: Bool { if case .ended = phase { true } else { false } }
 
     public init(attempt: AttemptID, fence: UInt64, phase: Phase) {
         self.attempt = attempt
@@ -43,7 +44,7 @@ public struct AttemptOrder: Hashable, Sendable, Codable {
     public var specification: JobSpecification
     public var user: String
     /// The longest time between notice and kill that the queue allows, extensions included.
-    public var maximumGrace: Duration
+    @Microseconds public var maximumGrace: Duration
 
     public init(attempt: Attempt, specification: JobSpecification, user: String, maximumGrace: Duration) {
         self.attempt = attempt

@@ -67,11 +67,18 @@ public struct FreeResources: Hashable, Sendable, Codable {
 
     public var memoryBytes: Int64 { memory.values.reduce(0) { $0.addingClamped($1) } }
 
-    /// Whether all of `allocation` is here.
+    /// Whether all of `allocation` is here, shares of the same thing added up.
     public func covers(_ allocation: Allocation) -> Bool {
-        allocation.cpus.isSubset(of: cpus)
-            && allocation.memory.allSatisfy { memory[$0.numaNode, default: 0] >= $0.bytes }
-            && allocation.devices.allSatisfy { devices[$0.name, default: 0] >= $0.thousandths }
+        guard allocation.cpus.isSubset(of: cpus) else { return false }
+        let (bytes, thousandths) = (allocation.memory, allocation.devices)
+        return bytes.allSatisfy { share in
+            let sum: Int64 = bytes.reduce(0) { $1.numaNode == share.numaNode ? $0.addingClamped($1.bytes) : $0 }
+            return share.bytes >= 0 && memory[share.numaNode, default: 0] >= sum
+        }
+            && thousandths.allSatisfy { share in
+                let sum = thousandths.reduce(0) { $1.name == share.name ? $0 + $1.thousandths : $0 }
+                return share.thousandths >= 0 && devices[share.name, default: 0] >= sum
+            }
     }
 
     public mutating func take(_ allocation: Allocation) {

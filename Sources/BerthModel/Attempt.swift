@@ -137,11 +137,14 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
     public var usage: Usage?
     /// The files named as outputs.
     public var outputs: [FileRecord]
+    /// What the job said that was not told before; recorded before the end, and not with it.
+    public var reports: [Report]
 
     public init(
         cause: Cause, exitCode: Int? = nil, signal: Int? = nil, message: String? = nil, endTime: Timestamp,
-        usage: Usage? = nil, outputs: [FileRecord] = []
+        usage: Usage? = nil, outputs: [FileRecord] = [], reports: [Report] = []
     ) {
+        self.reports = reports
         self.cause = cause
         self.exitCode = exitCode
         self.signal = signal
@@ -154,8 +157,8 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
 
 /// What an attempt used, all its processes together.
 public struct Usage: Hashable, Sendable, Codable {
-    public var userCPUTime: Duration
-    public var systemCPUTime: Duration
+    @Microseconds public var userCPUTime: Duration
+    @Microseconds public var systemCPUTime: Duration
     /// The largest resident size of one of its processes.
     public var peakMemoryBytes: Int64
     public var readBytes: Int64

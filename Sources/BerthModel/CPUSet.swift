@@ -37,7 +37,7 @@ public struct CPUSet: Hashable, Sendable, Codable, CustomStringConvertible, Expr
     public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
     public func contains(_ number: Int) -> Bool {
-        number / 64 < words.count && words[number / 64] & (1 << UInt64(number % 64)) != 0
+        number >= 0 && number / 64 < words.count && words[number / 64] & (1 << UInt64(number % 64)) != 0
     }
 
     public mutating func insert(_ number: Int) {

@@ -195,19 +195,30 @@ public struct Cluster: Hashable, Sendable, Codable {
         guard let state = state(of: attempt) else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
-        guard case .starting(let attempt) = state else { return }
-        try existing(attempt.id.task.job, event) {
-            $0.tasks[attempt.id.task.index ?? 0]?.state = .running(attempt, since: launch.startTime)
-        }
+        let next: TaskState? =
+            switch state {
+            case .starting(let attempt): .running(attempt, since: launch.startTime)
+            case .stopping(let attempt, let reason, since: nil): .stopping(attempt, reason, since: launch.startTime)
+            case .waiting, .running, .stopping: nil
+            }
+        guard let next else { return }
+        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.state = next }
     }
 
     private mutating func stop(_ attempt: AttemptID, _ reason: StopReason, _ event: ClusterEvent)
         throws(IllegalTransition)
     {
-        guard let live = state(of: attempt)?.attempt else {
+        guard let state = state(of: attempt), let live = state.attempt else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
-        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.state = .stopping(live, reason) }
+        let since: Timestamp? =
+            switch state {
+            case .running(_, let since), .stopping(_, _, let since?): since
+            case .waiting, .starting, .stopping: nil
+            }
+        try existing(attempt.task.job, event) {
+            $0.tasks[attempt.task.index ?? 0]?.state = .stopping(live, reason, since: since)
+        }
     }
 
     private mutating func end(

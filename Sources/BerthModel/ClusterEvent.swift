@@ -83,10 +83,10 @@ public struct Queue: Hashable, Sendable, Codable {
     public var maximumRunning: Int?
     public var maximumRunningPerUser: Int?
     /// Longest time limit a job may ask for, and the limit of those that ask for none.
-    public var maximumTime: Duration?
-    public var defaultTime: Duration?
+    @OptionalMicroseconds public var maximumTime: Duration?
+    @OptionalMicroseconds public var defaultTime: Duration?
     /// Longest time between notice and kill a job may ask for.
-    public var maximumGrace: Duration
+    @Microseconds public var maximumGrace: Duration
 
     public init(
         name: String, tier: Int, isPreemptible: Bool = false, nodes: Expression? = nil, maximumRunning: Int? = nil,

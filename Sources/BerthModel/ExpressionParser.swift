@@ -40,7 +40,7 @@ struct ExpressionParser {
     }
 
     private mutating func operand() throws(ExpressionError) -> Expression.Term {
-        let start = token
+        let (start, place) = (token, tokenStart)
         try advance()
         switch start {
         case .literal(let value): return .literal(value)
@@ -53,12 +53,13 @@ struct ExpressionParser {
             try advance()
             return inner
         case .end: throw failure("it ends where a value is expected")
-        default: throw failure("a value is expected")
+        default: throw failure("a value is expected", at: place)
         }
     }
 
-    private func failure(_ problem: String) -> ExpressionError {
-        ExpressionError(text: text, position: tokenStart, problem: problem)
+    /// - Parameter place: where it goes wrong; nil for the present token.
+    private func failure(_ problem: String, at place: Int? = nil) -> ExpressionError {
+        ExpressionError(text: text, position: place ?? tokenStart, problem: problem)
     }
 
     private mutating func advance() throws(ExpressionError) {

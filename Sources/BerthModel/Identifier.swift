@@ -56,12 +56,12 @@ public struct TaskID: Hashable, Comparable, Sendable, Codable, CustomStringConve
     /// Reads `42` or `42.7`; nil for anything else.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let first = parts.first, let job = UInt64(first), job > 0 else { return nil }
+        guard let first = parts.first, let job = UInt64(digits: first), job > 0 else { return nil }
         guard parts.count == 2 else {
             self.init(job: Job.ID(job))
             return
         }
-        guard let index = Int(parts[1]), index >= 0 else { return nil }
+        guard let index = Int(digits: parts[1]) else { return nil }
         self.init(job: Job.ID(job), index: index)
     }
 
@@ -88,7 +88,9 @@ public struct AttemptID: Hashable, Comparable, Sendable, Codable, CustomStringCo
     /// Reads `42@2` or `42.7@2`; nil for anything else.
     public init?(_ text: some StringProtocol) {
         let parts = text.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
-        guard parts.count == 2, let task = TaskID(parts[0]), let number = Int(parts[1]), number > 0 else { return nil }
+        guard parts.count == 2, let task = TaskID(parts[0]), let number = Int(digits: parts[1]), number > 0 else {
+            return nil
+        }
         self.init(task: task, number: number)
     }
 
@@ -97,6 +99,14 @@ public struct AttemptID: Hashable, Comparable, Sendable, Codable, CustomStringCo
 
     public static func < (left: Self, right: Self) -> Bool { (left.task, left.number) < (right.task, right.number) }
     public var description: String { "\(task)@\(number)" }
+}
+
+extension FixedWidthInteger {
+    /// Reads digits alone; a sign, which `init(_:)` takes, is refused.
+    init?(digits: some StringProtocol) {
+        guard digits.utf8.allSatisfy({ $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9") }) else { return nil }
+        self.init(digits)
+    }
 }
 
 extension Decoder {

@@ -12,13 +12,16 @@ public struct IndexRanges: Hashable, Sendable, Codable, CustomStringConvertible 
     /// Reads `0-999,1005`; nil for anything else, and for indices of 2^31 and more.
     public init?(_ text: some StringProtocol) {
         guard !text.isEmpty else { return }
+        var parts: [Range<Int>] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             let ends = part.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let first = UInt32(ends[0]), let last = ends.count == 2 ? UInt32(ends[1]) : first, first <= last,
-                last <= Int32.max
+            guard let first = UInt32(digits: ends[0]), let last = ends.count == 2 ? UInt32(digits: ends[1]) : first,
+                first <= last, last <= Int32.max
             else { return nil }
-            insert(contentsOf: Int(first)..<Int(last) + 1)
+            parts.append(Int(first)..<Int(last) + 1)
         }
+        // Ascending, each goes to the end: a long list from outside costs no more than its sorting.
+        for part in parts.sorted(by: { $0.lowerBound < $1.lowerBound }) { insert(contentsOf: part) }
     }
 
     public init(from decoder: any Decoder) throws { self = try decoder.parsed(Self.init) }

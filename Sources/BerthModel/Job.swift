@@ -28,7 +28,7 @@ public struct Job: Hashable, Sendable, Codable {
 
     public init(_ submission: Submission) {
         self.submission = submission
-        isHeld = submission.specification.isHeld
+        isHeld = submission.specification.isHeld && submission.reopened == nil
         untouched = submission.reopened?.tasks ?? submission.specification.taskIndices
         tasks = [:]
         ended = submission.reopened?.ended ?? Tally()
@@ -108,12 +108,13 @@ public enum TaskState: Hashable, Sendable, Codable {
     /// Resources are given; no process is known of yet.
     case starting(Attempt)
     case running(Attempt, since: Timestamp)
-    case stopping(Attempt, StopReason)
+    /// `since` is when its process started; nil where none is known of.
+    case stopping(Attempt, StopReason, since: Timestamp?)
 
     public var attempt: Attempt? {
         switch self {
         case .waiting: nil
-        case .starting(let attempt), .running(let attempt, _), .stopping(let attempt, _): attempt
+        case .starting(let attempt), .running(let attempt, _), .stopping(let attempt, _, _): attempt
         }
     }
 }

@@ -16,16 +16,16 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var alternatives: [ResourceRequest] = []
     public var constraints: [Expression] = []
     /// After this long running, an attempt is stopped and has timed out.
-    public var timeLimit: Duration?
+    @OptionalMicroseconds public var timeLimit: Duration?
     /// How long it usually runs; nothing is done to a job that runs longer.
-    public var expectedTime: Duration?
+    @OptionalMicroseconds public var expectedTime: Duration?
     /// A job that has not started by then ends.
     public var deadline: Timestamp?
     public var begin: Timestamp?
     public var isHeld = false
     public var retry: RetryPolicy?
     /// Between the notice and SIGKILL when the job is to stop.
-    public var grace: Duration?
+    @OptionalMicroseconds public var grace: Duration?
     /// Relative to the working directory; nil gives the job a directory of Berth's own.
     public var checkpointDirectory: String?
     public var dependencies: [Dependency] = []
@@ -60,19 +60,25 @@ public enum EnvironmentValue: Hashable, Sendable, Codable {
     /// A keyed digest of the value (HMAC-SHA256, hexadecimal): equality can be asked without revealing it.
     case secret(digest: String)
 
+    /// A text, or `{"secret": DIGEST}`: no text that a user writes can be taken for a secret.
     public init(from decoder: any Decoder) throws {
-        let text = try String(from: decoder)
-        self = text.hasPrefix(Self.mark) ? .secret(digest: String(text.dropFirst(Self.mark.count))) : .plain(text)
+        if let container = try? decoder.container(keyedBy: CodingKeys.self) {
+            self = .secret(digest: try container.decode(String.self, forKey: .secret))
+        } else {
+            self = .plain(try String(from: decoder))
+        }
     }
 
     public func encode(to encoder: any Encoder) throws {
         switch self {
         case .plain(let text): try text.encode(to: encoder)
-        case .secret(let digest): try (Self.mark + digest).encode(to: encoder)
+        case .secret(let digest):
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(digest, forKey: .secret)
         }
     }
 
-    private static let mark = "berth-secret:"
+    private enum CodingKeys: CodingKey { case secret }
 }
 
 /// The version of the code that a job runs, as git sees its working directory.
@@ -168,9 +174,9 @@ public struct RetryPolicy: Hashable, Sendable, Codable {
 
     /// The wait before the n-th retry: `initial · factor^(n-1)`, at most `maximum`, spread by ± `jitter` of itself.
     public struct Backoff: Hashable, Sendable, Codable {
-        public var initial: Duration
+        @Microseconds public var initial: Duration
         public var factor: Double
-        public var maximum: Duration
+        @Microseconds public var maximum: Duration
         public var jitter: Double
 
         public init(

@@ -15,7 +15,7 @@ public struct Node: Hashable, Sendable, Codable {
 
     public var inventory: Inventory { registration.inventory }
     /// Whether new work may start here.
-    public var takesWork: Bool { isUp && drain == nil }
+    public var takesWork: Bool { isUp && drain == nil && !registration.isLeaving }
 
     public struct Drain: Hashable, Sendable, Codable {
         public var reason: String
@@ -73,6 +73,8 @@ public struct NodeRegistration: Hashable, Sendable, Codable {
     public var agentVersion: String
     /// How the node isolates attempts, in its own words: `process group and subreaper`.
     public var isolation: String
+    /// Whether its agent ends its attempts and then goes; it takes no new ones until a successor joins.
+    public var isLeaving = false
 
     public init(
         name: NodeName, labels: [String: String] = [:], reservedCPUs: Int = 0, reservedMemoryBytes: Int64 = 0,

@@ -25,7 +25,7 @@ public enum ByteCount {
 
     /// The size in the largest binary unit that leaves at least 1, with at most one decimal: `1.5 GiB`.
     public static func text(_ bytes: Int64) -> String {
-        guard let (unit, factor) = units[0...4].last(where: { abs(bytes) >= $0.1 }) else { return "\(bytes) B" }
+        guard let (unit, factor) = units[0...4].last(where: { bytes.magnitude >= $0.1 }) else { return "\(bytes) B" }
         let tenths = Int64((Double(bytes) / Double(factor) * 10).rounded())
         return tenths % 10 == 0 ? "\(tenths / 10) \(unit)" : "\(tenths / 10).\(abs(tenths) % 10) \(unit)"
     }
@@ -42,9 +42,11 @@ extension Duration {
         }
         var rest = Substring(text)
         guard !rest.isEmpty else { return nil }
-        if let seconds = Double(rest) {
+        if rest.utf8.first != UInt8(ascii: "+"), !rest.hasPrefix("0x"), !rest.hasPrefix("0X"),
+            let seconds = Double(rest)
+        {
             guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return nil }
-            self = .microseconds(Int64(seconds * 1_000_000))
+            self = .microseconds(Int64((seconds * 1_000_000).rounded()))
             return
         }
         var total = 0.0
@@ -62,29 +64,33 @@ extension Duration {
         self = .microseconds(Int64((total * 1_000_000).rounded()))
     }
 
-    /// `[D-]H:M:S` or `M:S`, as Slurm's `--time` takes it.
+    /// `H:M:S`, `M:S`, `D-H:M:S` or `D-H:M`, as Slurm's `--time` takes it.
     private static func clockSeconds(_ text: some StringProtocol) -> Int64? {
         let parts = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        let days = parts.count == 2 ? Int64(parts[0]) : 0
-        let fields = (parts.last ?? "").split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
-        guard let days, (0...100_000).contains(days), (2...3).contains(fields.count) else { return nil }
+        let days = parts.count == 2 ? Int64(digits: parts[0]) : 0
+        let fields = (parts.last ?? "").split(separator: ":", omittingEmptySubsequences: false).map {
+            Int64(digits: $0)
+        }
+        guard let days, days <= 100_000, (2...3).contains(fields.count) else { return nil }
         var seconds: Int64 = 0
         for field in fields {
-            guard let field, (0...1_000_000).contains(field) else { return nil }
+            guard let field, field <= 1_000_000 else { return nil }
             seconds = seconds * 60 + field
         }
-        return days * 86_400 + seconds
+        // After days come hours: `1-12:00` is a day and a half.
+        return days * 86_400 + (parts.count == 2 && fields.count == 2 ? seconds * 60 : seconds)
     }
 
     /// The time as people read it: `2d 3h`, `4h 05m`, `1m 30s`, `2.4s`, `12ms`.
     public var text: String {
+        if microseconds < 0 { return "-" + Duration.microseconds(-max(microseconds, -.max)).text }
         let milliseconds = microseconds / 1000
         let seconds = milliseconds / 1000
         func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
-        return switch abs(seconds) {
+        return switch seconds {
         case 0 where milliseconds == 0: "0s"
         case 0: "\(milliseconds)ms"
-        case 1..<60: milliseconds % 1000 < 50 ? "\(seconds)s" : "\(seconds).\(abs(milliseconds) % 1000 / 100)s"
+        case 1..<60: milliseconds % 1000 < 100 ? "\(seconds)s" : "\(seconds).\(milliseconds % 1000 / 100)s"
         case 60..<3600: "\(seconds / 60)m \(two(seconds % 60))s"
         case 3600..<86_400: "\(seconds / 3600)h \(two(seconds / 60 % 60))m"
         default: "\(seconds / 86_400)d \(two(seconds / 3600 % 24))h"
@@ -97,7 +103,10 @@ extension String {
     /// neighbours), if one is near enough to have been meant.
     public func nearest(in known: some Sequence<String>) -> String? {
         let limit = Swift.max(2, count / 3)
-        return known.map { (distance(to: $0), $0) }.min { ($0.0, $0.1) < ($1.0, $1.1) }
+        // Nobody means a name of hundreds of letters, and comparing such costs the product of their lengths.
+        guard count <= 256 else { return nil }
+        return known.filter { abs($0.count - count) <= limit }.map { (distance(to: $0), $0) }
+            .min { ($0.0, $0.1) < ($1.0, $1.1) }
             .flatMap { $0.0 <= limit ? $0.1 : nil }
     }
 

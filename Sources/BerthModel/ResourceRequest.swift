@@ -69,9 +69,10 @@ public struct DeviceRequest: Hashable, Sendable, Codable {
         self.attributes = attributes
     }
 
-    /// The first attribute that `device` cannot meet, if any.
+    /// The first attribute that `device` cannot meet, or that its memory rule needs and the request does not say.
     public func unmetAttribute(on device: Device) -> String? {
-        attributes.sorted { $0.key < $1.key }.first { name, asked in
+        if let unsaid = device.memoryRule?.expression.names.first(where: { attributes[$0] == nil }) { return unsaid }
+        return attributes.sorted { $0.key < $1.key }.first { name, asked in
             if case .number(let asked) = asked,
                 case .number(let most) = device.attributes["max" + name.prefix(1).uppercased() + name.dropFirst()]
             {

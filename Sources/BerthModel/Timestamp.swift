@@ -14,11 +14,11 @@ public struct Timestamp: Hashable, Comparable, Sendable, Codable, CustomStringCo
         Timestamp(microseconds: instant.microseconds.addingClamped(duration.microseconds))
     }
     public static func - (instant: Self, duration: Duration) -> Self {
-        Timestamp(microseconds: instant.microseconds.addingClamped(-duration.microseconds))
+        Timestamp(microseconds: instant.microseconds.addingClamped(-max(duration.microseconds, -.max)))
     }
     /// The time from `right` to `left`; negative if `left` is the earlier one.
     public static func - (left: Self, right: Self) -> Duration {
-        .microseconds(left.microseconds - right.microseconds)
+        .microseconds(left.microseconds) - .microseconds(right.microseconds)
     }
 
     /// RFC 3339 in UTC with microseconds: `2026-12-01T08:00:00.000000Z`.

@@ -26,7 +26,18 @@ struct DeviceFit {
         self.node = node
         self.free = free
         let gpus = request.gpus.map { Self.want($0, on: node) }
-        wants = (gpus.map { [$0] } ?? []) + request.devices.map { Self.want($0, on: node) }
+        wants = Self.hardestFirst((gpus.map { [$0] } ?? []) + request.devices.map { Self.want($0, on: node) })
+    }
+
+    /// Among wants of one kind, those that fewer devices suit come first, so that the others leave these to them.
+    private static func hardestFirst(_ wants: [Want]) -> [Want] {
+        let kinds = wants.map(\.kind)
+        return wants.enumerated().sorted { left, right in
+            let key = { (entry: (offset: Int, element: Want)) in
+                (kinds.firstIndex(of: entry.element.kind) ?? 0, entry.element.suitable.count, entry.offset)
+            }
+            return key(left) < key(right)
+        }.map(\.element)
     }
 
     private static func want(_ request: GPURequest, on node: Node) -> Want {
@@ -44,9 +55,7 @@ struct DeviceFit {
         }
         if let bytes = request.memoryBytes {
             let most = suitable.compactMap(\.memoryBytes).max()
-            suitable = suitable.filter {
-                ($0.memoryBytes ?? 0) / Int64(GPURequest.whole) * Int64(request.share) >= bytes
-            }
+            suitable = suitable.filter { Self.part(request.share, of: $0.memoryBytes ?? 0) >= bytes }
             if suitable.isEmpty, let most {
                 mismatch = .init(attribute: "memory", asked: ByteCount.text(bytes), best: ByteCount.text(most))
             }
@@ -54,6 +63,12 @@ struct DeviceFit {
         return Want(
             kind: "gpu", count: request.count, share: request.share, link: request.link, suitable: suitable,
             mismatch: mismatch, ruledBytes: 0)
+    }
+
+    /// So many thousandths of `bytes`, rounded down; all of it for a whole one.
+    private static func part(_ thousandths: Int, of bytes: Int64) -> Int64 {
+        let (thousandth, rest) = bytes.quotientAndRemainder(dividingBy: Int64(GPURequest.whole))
+        return thousandth * Int64(thousandths) + rest * Int64(thousandths) / Int64(GPURequest.whole)
     }
 
     private static func want(_ request: DeviceRequest, on node: Node) -> Want {
@@ -70,7 +85,8 @@ struct DeviceFit {
             mismatch = .init(
                 attribute: name, asked: request.attributes[name]?.description ?? "", best: best.isEmpty ? "none" : best)
         }
-        let ruled = suitable.compactMap { $0.memoryRule?.bytes(for: request.attributes) }.max() ?? 0
+        // A request whose size is no possible one takes more than any node has.
+        let ruled = suitable.compactMap(\.memoryRule).map { $0.bytes(for: request.attributes) ?? .max }.max() ?? 0
         return Want(
             kind: request.kind, count: request.count, share: GPURequest.whole, link: nil, suitable: suitable,
             mismatch: mismatch, ruledBytes: ruled)
@@ -81,22 +97,31 @@ struct DeviceFit {
         wants.reduce(0) { sum, want in
             let (product, overflow) = want.ruledBytes.multipliedReportingOverflow(by: Int64(want.count))
             let (total, overflowed) = sum.addingReportingOverflow(product)
-            return overflow || overflowed ? .max / 2 : total
+            return overflow || overflowed ? .max : total
         }
     }
 
-    /// Kinds with too few devices, all of them.
+    /// Kinds with too few devices, all of them. What one want takes is not there for the next of its kind.
     var shortfalls: [Shortfall] {
-        wants.compactMap { want in
+        var left = free.devices
+        var earlier: [String: Int] = [:]
+        return wants.compactMap { want in
             let total = want.suitable.reduce(0) { $0 + (node.capacity.devices[$1.name] ?? 0) / want.share }
-            let available = want.suitable.reduce(0) { $0 + (free.devices[$1.name] ?? 0) / want.share }
-            guard available < want.count else {
-                guard want.link != nil, linked(want, near: []) == nil else { return nil }
+            let available = want.suitable.reduce(0) { $0 + (left[$1.name] ?? 0) / want.share }
+            let before = earlier[want.kind, default: 0]
+            guard available >= want.count else {
+                return .device(
+                    kind: want.kind, asked: before + want.count, free: before + available, total: total,
+                    unmet: want.mismatch)
+            }
+            guard let chosen = chosen(want, of: left, near: []) else {
                 return .device(
                     kind: want.kind, asked: want.count, free: available, total: total,
                     unmet: .init(attribute: "link", asked: want.link?.rawValue ?? "", best: "none among the free ones"))
             }
-            return .device(kind: want.kind, asked: want.count, free: available, total: total, unmet: want.mismatch)
+            for (device, thousandths) in chosen { left[device.name, default: 0] -= thousandths }
+            earlier[want.kind] = before + want.count
+            return nil
         }
     }
 
@@ -110,19 +135,26 @@ struct DeviceFit {
     ///
     /// - Returns: the shares and how many lie elsewhere; nil where `onlyThere` cannot be met.
     func choice(near numaNodes: [Int], onlyThere: Bool) -> (shares: [Allocation.DeviceShare], distant: Int)? {
+        var left = free.devices
         var shares: [Allocation.DeviceShare] = []
         var distant = 0
         for want in wants {
-            guard let devices = want.link == nil ? tightest(want, near: numaNodes) : linked(want, near: numaNodes)
-            else {
-                return nil
-            }
+            guard let devices = chosen(want, of: left, near: numaNodes) else { return nil }
             for (device, thousandths) in devices {
+                left[device.name, default: 0] -= thousandths
                 if !isNear(device, numaNodes) { distant += 1 }
-                shares.append(.init(name: device.name, kind: device.kind, thousandths: thousandths))
+                if let place = shares.firstIndex(where: { $0.name == device.name }) {
+                    shares[place].thousandths += thousandths
+                } else {
+                    shares.append(.init(name: device.name, kind: device.kind, thousandths: thousandths))
+                }
             }
         }
         return onlyThere && distant > 0 ? nil : (shares, distant)
+    }
+
+    private func chosen(_ want: Want, of left: [String: Int], near numaNodes: [Int]) -> [(Device, Int)]? {
+        want.link == nil ? tightest(want, of: left, near: numaNodes) : linked(want, of: left, near: numaNodes)
     }
 
     private func isNear(_ device: Device, _ numaNodes: [Int]) -> Bool {
@@ -130,19 +162,19 @@ struct DeviceFit {
     }
 
     /// Near devices first, and among these the one with the least left.
-    private func tightest(_ want: Want, near numaNodes: [Int]) -> [(Device, Int)]? {
+    private func tightest(_ want: Want, of left: [String: Int], near numaNodes: [Int]) -> [(Device, Int)]? {
         let candidates = want.suitable.enumerated()
-            .filter { (free.devices[$0.element.name] ?? 0) >= want.share }
-            .sorted { left, right in
+            .filter { (left[$0.element.name] ?? 0) >= want.share }
+            .sorted { first, second in
                 let key = { (entry: (offset: Int, element: Device)) in
-                    (isNear(entry.element, numaNodes) ? 0 : 1, free.devices[entry.element.name] ?? 0, entry.offset)
+                    (isNear(entry.element, numaNodes) ? 0 : 1, left[entry.element.name] ?? 0, entry.offset)
                 }
-                return key(left) < key(right)
+                return key(first) < key(second)
             }
         var rest = want.count
         var chosen: [(Device, Int)] = []
         for (_, device) in candidates where rest > 0 {
-            let instances = min(rest, (free.devices[device.name] ?? 0) / want.share)
+            let instances = min(rest, (left[device.name] ?? 0) / want.share)
             chosen.append((device, instances * want.share))
             rest -= instances
         }
@@ -150,12 +182,12 @@ struct DeviceFit {
     }
 
     /// A set in which each is joined to each: from every start, greedily.
-    private func linked(_ want: Want, near numaNodes: [Int]) -> [(Device, Int)]? {
+    private func linked(_ want: Want, of left: [String: Int], near numaNodes: [Int]) -> [(Device, Int)]? {
         let joined = Set(
             node.inventory.links.filter { $0.kind == want.link }.flatMap {
                 [$0.from + " " + $0.to, $0.to + " " + $0.from]
             })
-        let candidates = want.suitable.filter { (free.devices[$0.name] ?? 0) >= want.share }
+        let candidates = want.suitable.filter { (left[$0.name] ?? 0) >= want.share }
         let sets = candidates.compactMap { start -> [Device]? in
             var chosen = [start]
             for device in candidates where chosen.count < want.count && device.name != start.name {
@@ -163,9 +195,9 @@ struct DeviceFit {
             }
             return chosen.count == want.count ? chosen : nil
         }
-        let best = sets.enumerated().min { left, right in
+        let best = sets.enumerated().min { first, second in
             let distant = { (set: [Device]) in set.count { !isNear($0, numaNodes) } }
-            return (distant(left.element), left.offset) < (distant(right.element), right.offset)
+            return (distant(first.element), first.offset) < (distant(second.element), second.offset)
         }
         return best.map { $0.element.map { ($0, want.share) } }
     }

@@ -38,7 +38,8 @@ public struct Dispatcher: Sendable {
     private struct Session: Sendable {
         /// nil until the node's agent has said hello to this controller.
         var number: UInt64?
-        var lastHeard: Timestamp
+        /// nil once the node is lost: only a hello on a newer stream counts then.
+        var lastHeard: Timestamp?
     }
 
     /// - Parameter now: when this controller took over; nodes get a full `lostAfter` from then on to be heard.
@@ -68,9 +69,10 @@ public struct Dispatcher: Sendable {
     private mutating func record(_ event: ClusterEvent, at now: Timestamp) {
         do throws(IllegalTransition) {
             let job = event.job
-            let before = job.flatMap { cluster.jobs[$0] }
+            // The tally alone: a second holder of the job would make every change copy its tasks.
+            let before = job.flatMap { cluster.jobs[$0]?.ended }
             try cluster.apply(event, at: now)
-            if let job, let before, cluster.jobs[job] == nil { newlyEnded[job] = before.endState(after: event) }
+            if let job, let before, cluster.jobs[job] == nil { newlyEnded[job] = before.state(after: event) }
             events.append(event)
         } catch {
             preconditionFailure("A decision broke the cluster's own rules: \(error)")
@@ -78,7 +80,7 @@ public struct Dispatcher: Sendable {
     }
 
     private mutating func send(_ message: ControllerMessage, to node: NodeName) {
-        guard let session = sessions[node]?.number else { return }
+        guard let session = sessions[node]?.number, sessions[node]?.lastHeard != nil else { return }
         messages.append(Outgoing(node: node, session: session, message: message))
     }
 
@@ -128,7 +130,7 @@ public struct Dispatcher: Sendable {
         throws(Refusal) -> [Job.ID]
     {
         let key = SubmissionKey(user: request.user, key: request.key)
-        if let earlier = newSubmissions[key] ?? history.submission(key) {
+        if let earlier = try pastSubmission(key, history) {
             guard earlier.contentDigest == request.contentDigest else {
                 throw .keyReused(request.key, jobs: earlier.jobs)
             }
@@ -140,12 +142,11 @@ public struct Dispatcher: Sendable {
         var submissions: [Submission] = []
         for (place, requested) in request.jobs.enumerated() {
             var specification = requested.specification
-            for dependency in requested.dependsOn {
-                let job = Job.ID(first + UInt64(dependency.place))
-                specification.dependencies.append(Dependency(job: job, condition: dependency.condition))
+            let siblings = requested.dependsOn.map { dependency in
+                Dependency(job: Job.ID(first + UInt64(dependency.place)), condition: dependency.condition)
             }
-            let own = Set((0..<request.jobs.count).map { Job.ID(first + UInt64($0)) })
-            let unmet = try unmetDependencies(of: specification, siblings: own, history: history)
+            let unmet = try unmetDependencies(of: specification, history: history) + siblings
+            specification.dependencies += siblings
             try check(specification, at: now)
             submissions.append(
                 Submission(
@@ -157,6 +158,16 @@ public struct Dispatcher: Sendable {
         let ids = submissions.map(\.id)
         newSubmissions[key] = PastSubmission(contentDigest: request.contentDigest, jobs: ids)
         return ids
+    }
+
+    private func pastSubmission(_ key: SubmissionKey, _ history: some History) throws(Refusal) -> PastSubmission? {
+        if let new = newSubmissions[key] { return new }
+        return try history.submission(key)
+    }
+
+    private func endState(of job: Job.ID, _ history: some History) throws(Refusal) -> EndState? {
+        if let new = newlyEnded[job] { return new }
+        return try history.endState(of: job)
     }
 
     private func refuseCycles(_ jobs: [RequestedJob]) throws(Refusal) {
@@ -181,15 +192,13 @@ public struct Dispatcher: Sendable {
     }
 
     private func unmetDependencies(
-        of specification: JobSpecification, siblings: Set<Job.ID>, history: some History
+        of specification: JobSpecification, history: some History
     ) throws(Refusal) -> [Dependency] {
         var unmet: [Dependency] = []
         for dependency in specification.dependencies {
-            if siblings.contains(dependency.job) {
-                unmet.append(dependency)
-            } else if let job = cluster.jobs[dependency.job] {
+            if let job = cluster.jobs[dependency.job] {
                 if dependency.condition != .started || !job.hasStarted { unmet.append(dependency) }
-            } else if let state = newlyEnded[dependency.job] ?? history.endState(of: dependency.job) {
+            } else if let state = try endState(of: dependency.job, history) {
                 guard dependency.condition.isMet(by: state) else {
                     throw .dependencyFailed(dependency.job, state, dependency.condition)
                 }
@@ -215,13 +224,24 @@ public struct Dispatcher: Sendable {
         if let deadline = specification.deadline, deadline <= now { throw .deadlinePassed(deadline) }
         if let pool = specification.pool { throw .noPool(pool) }
         if let shape = specification.shapes.first(where: { $0.nodes > 1 }) {
-            throw .neverFits(
-                node: cluster.nodes.keys.min() ?? "", shortfalls: [.gang(nodes: shape.nodes)],
-                nodes: cluster.nodes.count)
+            throw .gang(nodes: shape.nodes)
         }
+        try refuseUnknownDevices(specification)
         if let miss = nearestMiss(for: specification, in: cluster) {
             throw .neverFits(node: miss.node, shortfalls: miss.shortfalls, nodes: cluster.nodes.count)
         }
+    }
+
+    /// Refuses kinds of devices that no node has had, if every shape asks for one.
+    private func refuseUnknownDevices(_ specification: JobSpecification) throws(Refusal) {
+        guard specification.shapes.allSatisfy({ !$0.devices.isEmpty }) else { return }
+        let known = Set(cluster.nodes.values.flatMap { $0.inventory.devices.map(\.kind) })
+        let unknown = specification.shapes.map { shape in
+            shape.devices.map(\.kind).first { !known.contains($0) }
+        }
+        guard !cluster.nodes.isEmpty, let first = unknown.first, let kind = first, unknown.allSatisfy({ $0 != nil })
+        else { return }
+        throw .noDeviceKind(kind, known: known.sorted())
     }
 
     /// Ends a job or one of its tasks: waiting tasks at once, those with resources after their grace.
@@ -229,17 +249,21 @@ public struct Dispatcher: Sendable {
         throws(Refusal)
     {
         let job = try liveJob(id, history: history)
+        try refuseEndedTask(id, of: job)
         let waiting = waitingTasks(of: job).filter { id.index == nil || $0 == id.index }
         let live = job.tasks.values.compactMap(\.state.attempt).filter { id.index == nil || $0.id.task == id }
-        if id.index != nil, waiting.isEmpty, live.isEmpty {
-            guard job.isArray, job.specification.taskIndices.contains(id.index ?? 0) else { throw .noTask(id) }
-            throw .hasEnded(id, .cancelled)
-        }
         for attempt in live.sorted(by: { $0.id < $1.id }) { stop(attempt, .cancelled, by: user, at: now) }
         if !waiting.isEmpty {
             let outcome = Outcome(state: .cancelled, reason: .cancelled, message: "\(user) cancelled it.")
             record(.tasksEnded(job: job.id, tasks: IndexRanges(waiting), outcome, by: user), at: now)
         }
+    }
+
+    /// Refuses the name of a task that the job never had, or has no longer.
+    private func refuseEndedTask(_ id: TaskID, of job: Job) throws(Refusal) {
+        guard let index = id.index else { return }
+        guard job.isArray, job.specification.taskIndices.contains(index) else { throw .noTask(id) }
+        if job.tasks[index] == nil, !job.untouched.contains(index) { throw .taskHasEnded(id) }
     }
 
     private func waitingTasks(of job: Job) -> [Int] {
@@ -264,6 +288,7 @@ public struct Dispatcher: Sendable {
         throws(Refusal)
     {
         let job = try liveJob(id, history: history)
+        try refuseEndedTask(id, of: job)
         let live = job.tasks.values.compactMap(\.state.attempt).filter { id.index == nil || $0.id.task == id }
         for attempt in live.sorted(by: { $0.id < $1.id }) { stop(attempt, .requeued, by: user, at: now) }
     }
@@ -279,13 +304,13 @@ public struct Dispatcher: Sendable {
 
     public func liveJob(_ id: TaskID, history: some History) throws(Refusal) -> Job {
         if let job = cluster.jobs[id.job] { return job }
-        guard let state = newlyEnded[id.job] ?? history.endState(of: id.job) else { throw .noJob(id.job) }
+        guard let state = try endState(of: id.job, history) else { throw .noJob(id.job) }
         throw .hasEnded(id, state.jobState)
     }
 
     private mutating func stop(_ attempt: Attempt, _ reason: StopReason, by user: String, at now: Timestamp) {
         // A second stop changes the reason only towards the one that ends the task.
-        if case .stopping(_, let earlier) = cluster.state(of: attempt.id), earlier == reason || reason.runsAgain {
+        if case .stopping(_, let earlier, _) = cluster.state(of: attempt.id), earlier == reason || reason.runsAgain {
             return
         }
         record(.stopping(attempt: attempt.id, reason, by: user), at: now)
@@ -317,7 +342,8 @@ public struct Dispatcher: Sendable {
     /// Takes in what an agent says.
     ///
     /// - Parameter session: the stream it came on. A node's highest session is its present one; what comes on an older
-    ///   one is late and changes nothing.
+    ///   one, or on one that was silent until its node was lost, is late and changes nothing. Whoever owns the streams
+    ///   ends the stream of a node that is lost, so that its agent, if it lives, opens a new one.
     public mutating func receive(_ message: AgentMessage, from node: NodeName, session: UInt64, at now: Timestamp) {
         if case .hello(let registration, let statuses) = message {
             if let current = sessions[node]?.number, current >= session { return }
@@ -326,13 +352,13 @@ public struct Dispatcher: Sendable {
             reconcile(node, statuses, at: now)
             return
         }
-        guard sessions[node]?.number == session else { return }
+        guard sessions[node]?.number == session, sessions[node]?.lastHeard != nil else { return }
         sessions[node]?.lastHeard = now
         switch message {
         case .hello, .heartbeat: break
         case .update(let status): take(status, from: node, at: now)
         case .report(let attempt, let fence, let report):
-            if isCurrent(attempt, fence: fence) { record(.reported(attempt: attempt, report), at: now) }
+            if isCurrent(attempt, fence: fence, on: node) { record(.reported(attempt: attempt, report), at: now) }
         }
     }
 
@@ -354,7 +380,7 @@ public struct Dispatcher: Sendable {
             switch cluster.state(of: id) {
             case .starting(let attempt): sendStart(attempt)
             case .running: end(id, forgotten, at: now)
-            case .stopping(let attempt, let reason):
+            case .stopping(let attempt, let reason, _):
                 // It may never have arrived: the agent answers a stop for what it does not know as well.
                 send(.stop(attempt: id, fence: attempt.fence, reason), to: node)
             case .waiting, nil: record(.staleAttemptEnded(attempt: id, node: node, forgotten), at: now)
@@ -362,26 +388,31 @@ public struct Dispatcher: Sendable {
         }
     }
 
-    private func isCurrent(_ attempt: AttemptID, fence: UInt64) -> Bool {
-        cluster.state(of: attempt)?.attempt?.fence == fence
+    /// Whether this is the task's present attempt, and this node's to speak of.
+    private func isCurrent(_ id: AttemptID, fence: UInt64, on node: NodeName) -> Bool {
+        guard let attempt = cluster.state(of: id)?.attempt else { return false }
+        return attempt.fence == fence && attempt.allocation.node == node
     }
 
     private mutating func take(_ status: AttemptStatus, from node: NodeName, at now: Timestamp) {
         let id = status.attempt
-        guard isCurrent(id, fence: status.fence) else {
+        guard isCurrent(id, fence: status.fence, on: node) else {
             takeStale(status, from: node, at: now)
             return
         }
         switch (status.phase, cluster.state(of: id)) {
-        case (.ordered, .stopping(_, let reason)):
+        case (.ordered, .stopping(_, let reason, _)):
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
         case (.ordered, _): break
         case (.running(let launch), .starting): record(.launched(attempt: id, launch), at: now)
-        case (.running, .stopping(_, let reason)):
+        case (.running(let launch), .stopping(_, let reason, let since)):
+            if since == nil { record(.launched(attempt: id, launch), at: now) }
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
         case (.running, _): break
-        case (.ended(let attemptEnd, let launch), let state):
-            if case .starting = state, let launch { record(.launched(attempt: id, launch), at: now) }
+        case (.ended(var attemptEnd, let launch), let state):
+            if let launch, state?.isLaunchKnown == false { record(.launched(attempt: id, launch), at: now) }
+            for report in attemptEnd.reports { record(.reported(attempt: id, report), at: now) }
+            attemptEnd.reports = []
             end(id, attemptEnd, at: now)
             send(.acknowledge(attempt: id, fence: status.fence), to: node)
         }
@@ -409,7 +440,7 @@ public struct Dispatcher: Sendable {
         guard let job = cluster.jobs[attempt.id.task.job] else { return }
         var specification = job.specification
         let queue = cluster.configuration.queue(specification.queue)
-        specification.timeLimit = specification.timeLimit ?? queue?.defaultTime
+        specification.timeLimit = specification.timeLimit ?? queue?.defaultTime ?? queue?.maximumTime
         let order = AttemptOrder(
             attempt: attempt, specification: specification, user: job.submission.user,
             maximumGrace: queue?.maximumGrace ?? Queue.shipped[0].maximumGrace)
@@ -425,23 +456,37 @@ public struct Dispatcher: Sendable {
     public mutating func settle(at now: Timestamp) -> Timestamp? {
         loseSilentNodes(at: now)
         var next = endHopelessJobs(at: now)
-        let plan = plan(cluster, at: now)
-        for start in plan.starts {
-            record(.started(start.attempt, start.decision), at: now)
-            sendStart(start.attempt)
+        var unlocks = true
+        while unlocks {
+            let plan = plan(cluster, at: now)
+            unlocks = isAwaited(plan.starts)
+            for start in plan.starts {
+                record(.started(start.attempt, start.decision), at: now)
+                sendStart(start.attempt)
+            }
+            if let time = plan.nextTime { next = min(next ?? time, time) }
         }
-        if let time = plan.nextTime { next = min(next ?? time, time) }
-        for session in sessions.values {
-            let time = session.lastHeard + timing.lostAfter
+        for heard in sessions.values.compactMap(\.lastHeard) {
+            let time = heard + timing.lostAfter
             next = min(next ?? time, time)
         }
         return next
     }
 
+    /// Whether a job waits for one of these starts, so that it may start as well.
+    private func isAwaited(_ starts: [Plan.Start]) -> Bool {
+        let started = Set(starts.map(\.attempt.id.task.job))
+        return !started.isEmpty
+            && cluster.queueOrder.contains { place in
+                cluster.jobs[place.job]?.waitsFor.contains { $0.condition == .started && started.contains($0.job) }
+                    == true
+            }
+    }
+
     private mutating func loseSilentNodes(at now: Timestamp) {
-        for (name, session) in sessions.sorted(by: { $0.key < $1.key })
-        where session.lastHeard + timing.lostAfter <= now {
-            sessions[name] = nil
+        for (name, session) in sessions.sorted(by: { $0.key < $1.key }) {
+            guard let heard = session.lastHeard, heard + timing.lostAfter <= now else { continue }
+            sessions[name]?.lastHeard = nil
             guard let node = cluster.nodes[name], node.isUp else { continue }
             record(.nodeLost(name), at: now)
             let silent = AttemptEnd(
@@ -450,7 +495,8 @@ public struct Dispatcher: Sendable {
         }
     }
 
-    /// Ends jobs that can no longer start: their dependency failed, or their deadline has passed.
+    /// Ends jobs that can no longer start: their dependency failed, or their deadline has passed. What was started in
+    /// time and waits for another attempt goes on.
     ///
     /// - Returns: the next deadline.
     private mutating func endHopelessJobs(at now: Timestamp) -> Timestamp? {
@@ -461,22 +507,24 @@ public struct Dispatcher: Sendable {
             for place in cluster.queueOrder {
                 guard let job = cluster.jobs[place.job] else { continue }
                 let outcome: Outcome
+                let tasks: IndexRanges
                 if let dependency = job.failedDependency {
                     outcome = Outcome(
                         state: .failed, reason: .dependencyFailed,
                         message: "Job \(dependency.job) ended without having \(dependency.condition.past).")
-                } else if let deadline = job.specification.deadline {
+                    tasks = IndexRanges(waitingTasks(of: job))
+                } else if let deadline = job.specification.deadline, !job.untouched.isEmpty {
                     guard deadline <= now else {
                         next = min(next ?? deadline, deadline)
                         continue
                     }
                     outcome = Outcome(
                         state: .failed, reason: .policy, message: "It had not started by its deadline \(deadline).")
+                    tasks = job.untouched
                 } else {
                     continue
                 }
-                record(
-                    .tasksEnded(job: job.id, tasks: IndexRanges(waitingTasks(of: job)), outcome, by: "berth"), at: now)
+                record(.tasksEnded(job: job.id, tasks: tasks, outcome, by: "berth"), at: now)
                 again = true  // It may have been somebody's dependency.
             }
         }
@@ -484,16 +532,26 @@ public struct Dispatcher: Sendable {
     }
 }
 
-extension Job {
+extension Job.Tally {
     /// How the job has ended, given the event that ended its last task.
-    fileprivate func endState(after event: ClusterEvent) -> EndState {
-        var tally = ended
+    fileprivate func state(after event: ClusterEvent) -> EndState {
+        var tally = self
         switch event {
         case .attemptEnded(_, _, then: .ended(let outcome)): tally.count(outcome.state, 1)
         case .tasksEnded(_, let tasks, let outcome, by: _): tally.count(outcome.state, tasks.count)
         default: break
         }
         return tally.state
+    }
+}
+
+extension TaskState {
+    /// Whether the attempt's process is known to have started.
+    fileprivate var isLaunchKnown: Bool {
+        switch self {
+        case .running, .stopping(_, _, since: .some): true
+        case .waiting, .starting, .stopping(_, _, since: nil): false
+        }
     }
 }
 
@@ -509,9 +567,11 @@ extension Dependency.Condition {
 }
 
 /// What is known of jobs that have left the cluster: the journal's answers, or a simulated journal's.
+///
+/// What cannot be read now is an error, never an answer: a used key taken for a new one would run a job twice.
 public protocol History {
-    func submission(_ key: Dispatcher.SubmissionKey) -> PastSubmission?
-    func endState(of job: Job.ID) -> EndState?
+    func submission(_ key: Dispatcher.SubmissionKey) throws(Refusal) -> PastSubmission?
+    func endState(of job: Job.ID) throws(Refusal) -> EndState?
 }
 
 /// A submission that was accepted before.

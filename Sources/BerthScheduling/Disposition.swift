@@ -6,7 +6,7 @@ import BerthModel
 func disposition(of end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptID, at now: Timestamp)
     -> ClusterEvent.Disposition
 {
-    if case .stopping(_, let reason) = task.state {
+    if case .stopping(_, let reason, _) = task.state {
         // The job may have ended by itself before the stop reached it.
         if !(end.cause == .exit && end.exitCode == 0) || reason == .cancelled {
             guard reason.runsAgain else {

@@ -44,7 +44,8 @@ struct NodeFit {
 
     /// The request's own memory and what its devices take by their rules.
     private func neededMemory(_ devices: DeviceFit) -> Int64 {
-        (request.memoryBytes ?? 0).addingReportingOverflow(devices.ruledMemoryBytes).partialValue
+        let (sum, overflow) = (request.memoryBytes ?? 0).addingReportingOverflow(devices.ruledMemoryBytes)
+        return overflow ? .max : sum
     }
 
     private func wholeNodeShortfalls(memory: Int64) -> [Shortfall] {

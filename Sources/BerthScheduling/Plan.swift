@@ -60,7 +60,9 @@ struct Planner {
         var hasFreeCPUs = nodes.contains { !$0.free.cpus.isEmpty }
         for (position, place) in cluster.queueOrder.enumerated() {
             guard let job = cluster.jobs[place.job] else { continue }
-            if let time = [job.specification.begin, earliestRetry(job)].compactMap({ $0 }).filter({ $0 > now }).min() {
+            if !job.isHeld, job.waitsFor.isEmpty,
+                let time = [job.specification.begin, earliestRetry(job)].compactMap({ $0 }).filter({ $0 > now }).min()
+            {
                 result.nextTime = min(result.nextTime ?? time, time)
             }
             guard hasFreeCPUs, isEligible(job) else { continue }
@@ -170,12 +172,13 @@ struct Planner {
         }
     }
 
-    /// Of the request and of every node's free resources.
+    /// Of the request, the rules about nodes, and every node's make and free resources.
     private func digest(_ requestClass: RequestClass) -> String {
         var hasher = StableHasher()
-        for request in requestClass.shapes { hasher.combine("\(request)") }
+        for request in requestClass.shapes { hasher.combine(request) }
         for constraint in requestClass.constraints { hasher.combine(constraint.text) }
         hasher.combine(requestClass.queue)
+        hasher.combine(cluster.configuration.queue(requestClass.queue)?.nodes?.text ?? "")
         for digest in nodeDigests { hasher.combine(digest) }
         return hasher.text
     }
@@ -184,6 +187,12 @@ struct Planner {
         var hasher = StableHasher()
         hasher.combine(node.name.text)
         hasher.combine(node.registration.inventoryDigest)
+        hasher.combine(node.registration.reservedCPUs)
+        hasher.combine(node.registration.reservedMemoryBytes)
+        for (name, value) in node.registration.labels.sorted(by: { $0.key < $1.key }) {
+            hasher.combine(name)
+            hasher.combine(value)
+        }
         hasher.combine(node.free.cpus.description)
         for (numaNode, bytes) in node.free.memory.sorted(by: { $0.key < $1.key }) {
             hasher.combine(numaNode)
@@ -209,10 +218,11 @@ struct Planner {
     }
 }
 
-/// Every reason for which the job's waiting tasks do not start now; empty where they could.
+/// Every reason for which the job's waiting tasks do not start now; empty where they could, or where none waits.
 ///
 /// - Complexity: O(n) for n nodes, and O(w) for the w jobs before it.
 public func waitReasons(for job: Job, in cluster: Cluster, at now: Timestamp) -> [WaitReason] {
+    guard job.hasWaitingTasks else { return [] }
     var reasons: [WaitReason] = []
     let specification = job.specification
     if job.isHeld { reasons.append(.held) }
@@ -241,7 +251,7 @@ public func waitReasons(for job: Job, in cluster: Cluster, at now: Timestamp) ->
     }
     reasons += resourceReasons(for: specification, in: cluster)
     let ahead = cluster.queueOrder.prefix { $0.job != job.id }.count
-    if ahead > 0, !reasons.isEmpty { reasons.append(.behind(jobs: ahead)) }
+    if ahead > 0, reasons.contains(where: \.isShared) { reasons.append(.behind(jobs: ahead)) }
     return reasons
 }
 
@@ -253,6 +263,7 @@ private func resourceReasons(for specification: JobSpecification, in cluster: Cl
         for node in cluster.nodes.values.sorted(by: { $0.name < $1.name }) {
             var shortfalls: [Shortfall] = node.isUp ? [] : [.lost]
             if let drain = node.drain { shortfalls.append(.drained(reason: drain.reason)) }
+            if node.registration.isLeaving { shortfalls.append(.drained(reason: "its agent is leaving")) }
             shortfalls += Planner.rules(
                 queue: specification.queue, constraints: specification.constraints, on: node, cluster)
             if case .short(let more) = NodeFit(node: node, request: request, free: node.free).placement(shape: shape) {
@@ -295,6 +306,7 @@ extension Shortfall {
         case .memory(let asked, _, let total): Int((asked - (total ?? 0)) / max(asked / 100, 1))
         case .device(_, let asked, _, let total, let unmet):
             total == 0 && unmet == nil ? 1000 : (asked - total) * 100 / max(asked, 1)
+        case .locality: 0  // All is there, only not together.
         default: 100
         }
     }

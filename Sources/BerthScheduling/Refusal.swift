@@ -7,9 +7,14 @@ public enum Refusal: Error, Hashable, Sendable {
     case noTask(TaskID)
     case noNode(NodeName, known: [String])
     case hasEnded(TaskID, JobState)
+    /// The task has ended while its array goes on.
+    case taskHasEnded(TaskID)
     case cyclicDependency([String])
     case neverFits(node: NodeName, shortfalls: [Shortfall], nodes: Int)
     case noPool(String)
+    /// No node has a device of this kind.
+    case noDeviceKind(String, known: [String])
+    case gang(nodes: Int)
     case timeOverQueueLimit(asked: Duration, limit: Duration, queue: String)
     case graceOverQueueLimit(asked: Duration, limit: Duration, queue: String)
     case deadlinePassed(Timestamp)
@@ -31,8 +36,8 @@ public enum Refusal: Error, Hashable, Sendable {
         switch self {
         case .noQueue, .cyclicDependency, .noPool, .deadlinePassed, .invalid: .invalid
         case .noJob, .noTask, .noNode: .notFound
-        case .hasEnded, .neverFits, .timeOverQueueLimit, .graceOverQueueLimit, .keyReused, .dependencyFailed, .notHeld,
-            .nothingToRequeue, .notOwner:
+        case .hasEnded, .taskHasEnded, .neverFits, .noDeviceKind, .gang, .timeOverQueueLimit, .graceOverQueueLimit,
+            .keyReused, .dependencyFailed, .notHeld, .nothingToRequeue, .notOwner:
             .refused
         case .unavailable: .unavailable
         }
@@ -52,11 +57,18 @@ extension Refusal: CustomStringConvertible {
             "There is no node \"\(node)\"."
                 + (node.text.nearest(in: known).map { " Did you mean \"\($0)\"?" } ?? " berth nodes lists them.")
         case .hasEnded(let task, let state): "Job \(task) has ended (\(state.rawValue)); nothing was changed."
+        case .taskHasEnded(let task): "Task \(task) has ended; nothing was changed."
         case .cyclicDependency(let names):
             "The jobs wait for each other in a circle: \(names.joined(separator: " → ")). Remove one of these dependencies."
         case .neverFits(let node, let shortfalls, let nodes):
             "No node could ever run this job. The nearest of \(nodes) is \(node): "
                 + shortfalls.map(\.permanentDescription).joined(separator: "; ") + "."
+        case .noDeviceKind(let kind, let known):
+            "No node has a device of the kind \"\(kind)\"."
+                + (kind.nearest(in: known).map { " Did you mean \"\($0)\"?" }
+                    ?? (known.isEmpty ? " The nodes have none." : " There are \(known.joined(separator: ", "))."))
+        case .gang(let nodes):
+            "The job asks for \(nodes) nodes, and this version starts a task on one node. Use --nodes 1."
         case .noPool(let name): "No node offers a pool \"\(name)\"."
         case .timeOverQueueLimit(let asked, let limit, let queue):
             "The job asks for \(asked.text); queue \(queue) allows \(limit.text). Ask for less with --time."

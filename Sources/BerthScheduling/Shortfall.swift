@@ -23,6 +23,7 @@ public enum Shortfall: Hashable, Sendable, Codable {
     public struct DeviceMismatch: Hashable, Sendable, Codable {
         /// `qubits`, `model`, `memory`, `link` or `share`
         public var attribute: String
+        /// Empty where the request says nothing and must.
         public var asked: String
         /// The best that the node has.
         public var best: String
@@ -72,6 +73,9 @@ extension Shortfall: CustomStringConvertible {
             guard let total else { return "\(ByteCount.text(asked)) asked, and the node's memory is unknown" }
             return "\(ByteCount.text(asked)) memory asked, \(ByteCount.text(free)) of \(ByteCount.text(total)) free"
         case .device(let kind, let asked, let free, let total, let unmet):
+            if let unmet, unmet.asked.isEmpty {
+                return "\(kind): the request must say \(unmet.attribute), from which its memory is reckoned"
+            }
             if let unmet {
                 return "\(kind): \(unmet.attribute) \(unmet.asked) asked, the best here is \(unmet.best)"
             }

@@ -22,6 +22,14 @@ public enum WaitReason: Hashable, Sendable, Codable {
         public var shortfalls: [Shortfall]
     }
 
+    /// Whether other jobs use up what is short.
+    var isShared: Bool {
+        switch self {
+        case .queueLimit, .userLimit, .resources: true
+        case .held, .begins, .dependency, .backoff, .arrayLimit, .noNodes, .behind: false
+        }
+    }
+
     /// The kind, as programs see it: `dependency`.
     public var name: String {
         switch self {

@@ -14,12 +14,21 @@ public enum Machine {
         return (inventory, TopologyExport.anonymous(topology.xml()), stack())
     }
 
+    /// A machine that is only described: of what runs on it nothing is known.
+    public static func described(by topology: borrowing Topology) -> (
+        inventory: Inventory, xml: [UInt8], stack: MachineStack
+    ) {
+        (topology.inventory(), TopologyExport.anonymous(topology.xml()), MachineStack())
+    }
+
     static func stack() -> MachineStack {
         let system = uname()
         var drivers: [String: String] = [:]
         if let nvidia = lines("/proc/driver/nvidia/version").first?.split(separator: " ").first(where: {
             $0.first?.isNumber == true && $0.contains(".")
-        }) { drivers["nvidia"] = String(nvidia) }
+        }) {
+            drivers["nvidia"] = String(nvidia)
+        }
         if let amd = lines("/sys/module/amdgpu/version").first { drivers["amdgpu"] = amd }
         let name = lines("/etc/os-release").first { $0.hasPrefix("PRETTY_NAME=") }
         return MachineStack(
@@ -34,7 +43,9 @@ public enum Machine {
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 16 << 10)
-        while case let count = fread(&part, 1, part.count, file), count > 0, bytes.count < 1 << 20 { bytes += part[..<count] }
+        while case let count = fread(&part, 1, part.count, file), count > 0, bytes.count < 1 << 20 {
+            bytes += part[..<count]
+        }
         return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { String($0).trimmed }
     }
 
@@ -69,7 +80,10 @@ struct ProcessorInfo {
     }
 
     private static func isOfInterest(_ flag: String) -> Bool {
-        let prefixes = ["avx", "sse", "amx", "sve", "sme", "bmi", "fma", "f16c", "neon", "asimd", "aes", "sha", "popcnt", "atomics", "vnni"]
+        let prefixes = [
+            "avx", "sse", "amx", "sve", "sme", "bmi", "fma", "f16c", "neon", "asimd", "aes", "sha", "popcnt", "atomics",
+            "vnni",
+        ]
         return prefixes.contains { flag.hasPrefix($0) }
     }
 }
@@ -80,7 +94,8 @@ enum TopologyExport {
     /// which machine it was.
     static func anonymous(_ xml: [UInt8]) -> [UInt8] {
         let names = [
-            "Serial", "UUID", "Address", "HostName", "NodeGUID", "SysImageGUID", "GUID", "LID", "GID", "ProcessName",
+            "Serial", "UUID", "AssetTag", "XGMIHiveID", "Address", "HostName", "NodeGUID", "SysImageGUID", "GUID",
+            "LID", "GID", "ProcessName",
             "OSVersion", "OSRelease", "LinuxCgroup",
         ]
         let lines = String(decoding: xml, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)

@@ -35,29 +35,37 @@ public struct SystemMemory: Sendable, Equatable {
         defer { fclose(file) }
         var bytes: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 16 << 10)
-        while case let count = fread(&part, 1, part.count, file), count > 0, bytes.count < 4 << 20 { bytes += part[..<count] }
+        while case let count = fread(&part, 1, part.count, file), count > 0, bytes.count < 4 << 20 {
+            bytes += part[..<count]
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     /// `MemTotal:       24684084 kB`
     static func total(inMemInfo text: String) -> Int64? {
         let line = text.split(separator: "\n").first { $0.hasPrefix("MemTotal:") }
-        return line.flatMap { Int64($0.split(separator: " ")[1]) }.map { $0 * 1024 }
+        let words = line?.split(separator: " ") ?? []
+        guard words.count > 1, let kibibytes = Int64(words[1]), (1..<1 << 50).contains(kibibytes) else { return nil }
+        return kibibytes * 1024
     }
 
-    /// Files that may hold a limit for this process, of either version of control groups.
+    /// Files that may hold a limit for this process, of either version of control groups. A group's limit holds for all
+    /// groups in it, so those above it count as well.
     static func limitFiles(inGroups text: String) -> [String] {
         text.split(separator: "\n").flatMap { line -> [String] in
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { return [] }
-            let path = parts[2] == "/" ? "" : String(parts[2])
-            if parts[0] == "0" { return ["/sys/fs/cgroup\(path)/memory.max", "/sys/fs/cgroup/unified\(path)/memory.max"] }
+            let names = parts[2].split(separator: "/")
+            let paths = (0...names.count).map { names.prefix($0).map { "/" + $0 }.joined() }
+            if parts[0] == "0" {
+                return paths.flatMap { ["/sys/fs/cgroup\($0)/memory.max", "/sys/fs/cgroup/unified\($0)/memory.max"] }
+            }
             guard parts[1].split(separator: ",").contains("memory") else { return [] }
-            return ["/sys/fs/cgroup/memory\(path)/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.limit_in_bytes"]
+            return paths.map { "/sys/fs/cgroup/memory\($0)/memory.limit_in_bytes" }
         }
     }
 
-    static func limit(in text: String) -> Int64? { Int64(text.trimmed) }
+    static func limit(in text: String) -> Int64? { Int64(text.trimmed).flatMap { $0 > 0 ? $0 : nil } }
 
     /// Sums `present` over the zones of each node.
     static func presentPages(inZoneInfo text: String) -> [Int: Int64] {
@@ -66,7 +74,9 @@ public struct SystemMemory: Sendable, Equatable {
         for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
             if words.first == "Node", words.count > 1 { node = Int(words[1].filter { $0 != "," }) }
-            if words.first == "present", words.count == 2, let node, let count = Int64(words[1]) { pages[node, default: 0] += count }
+            if words.first == "present", words.count == 2, let node, let count = Int64(words[1]) {
+                pages[node, default: 0] += count
+            }
         }
         return pages
     }
@@ -79,9 +89,14 @@ public struct SystemMemory: Sendable, Equatable {
         if counted >= total / 100 * 98, limit == nil { return .numaNodes }
         let pages = host.map { presentPages[numaNodes[$0].number] ?? 0 }
         let weights = pages.contains(0) || pages.isEmpty ? host.map { max(1, numaNodes[$0].memoryBytes ?? 1) } : pages
-        let sum = weights.reduce(0, +)
+        let sum = UInt64(weights.reduce(0, +))
+        // Each gets what the weights up to it come to beyond the one before, so that the shares add up exactly.
+        var (weightBefore, bytesBefore): (UInt64, UInt64) = (0, 0)
         for (index, weight) in zip(host, weights) {
-            numaNodes[index].memoryBytes = Int64(Double(real) * Double(weight) / Double(sum))
+            weightBefore += UInt64(weight)
+            let bytes = sum.dividingFullWidth(UInt64(real).multipliedFullWidth(by: weightBefore)).quotient
+            numaNodes[index].memoryBytes = bytes > bytesBefore ? Int64(bytes - bytesBefore) : nil
+            bytesBefore = bytes
         }
         return limit == nil ? .memInfo : .controlGroup
     }

@@ -15,7 +15,8 @@ extension Topology {
                 declared.append(declaredDevice(object, host: host))
             } else if let backend = Backend(object, { info($0, $1) }), let pci = pciDevice(above: object) {
                 let address = pciAddress(pci)
-                var device = found[address] ?? blank(pci, kind: backend == .vectorEngine ? "accelerator" : "gpu", host: host)
+                var device =
+                    found[address] ?? blank(pci, kind: backend == .vectorEngine ? "accelerator" : "gpu", host: host)
                 complete(&device, from: object)
                 found[address] = device
             }
@@ -36,8 +37,25 @@ extension Topology {
             numbers[devices[index].kind] = number + 1
             devices[index].name = "\(devices[index].kind)\(number)"
         }
-        let names = Dictionary(devices.compactMap { device in device.pciAddress.map { ($0, device.name) } }) { first, _ in first }
-        return (devices + declared.sorted { $0.name < $1.name }, names)
+        let names = Dictionary(devices.compactMap { device in device.pciAddress.map { ($0, device.name) } }) {
+            first, _ in first
+        }
+        return (devices + Self.distinct(declared.sorted { $0.name < $1.name }, from: Set(devices.map(\.name))), names)
+    }
+
+    /// The devices with a number after each name that stands already.
+    private static func distinct(_ declared: [Device], from taken: Set<String>) -> [Device] {
+        var taken = taken
+        var numbers: [String: Int] = [:]
+        return declared.map { device in
+            var named = device
+            while !taken.insert(named.name).inserted {
+                let number = numbers[device.name, default: 1] + 1
+                numbers[device.name] = number
+                named.name = "\(device.name)-\(number)"
+            }
+            return named
+        }
     }
 
     /// The vendors' back ends that hwloc shows as OS devices. Their types changed between versions of hwloc, so the
@@ -56,7 +74,8 @@ extension Topology {
             case "VectorEngine": self = .vectorEngine
             case "":
                 let prefixes = ["cuda", "nvml", "rsmi", "opencl", "ze"]
-                guard prefixes.contains(where: { name.hasPrefix($0) && name.dropFirst($0.count).first?.isNumber == true })
+                guard
+                    prefixes.contains(where: { name.hasPrefix($0) && name.dropFirst($0.count).first?.isNumber == true })
                 else { return nil }
                 self = .gpu
             default: return nil
@@ -121,27 +140,35 @@ extension Topology {
     /// Adds what one of its OS devices knows.
     private func complete(_ device: inout Device, from object: hwloc_obj_t) {
         device.model = info(object, "GPUModel") ?? device.model
-        device.uuid = device.uuid ?? info(object, "NVIDIAUUID") ?? info(object, "AMDUUID") ?? info(object, "LevelZeroUUID")
+        device.uuid =
+            device.uuid ?? info(object, "NVIDIAUUID") ?? info(object, "AMDUUID") ?? info(object, "LevelZeroUUID")
         for (name, unit) in [
             ("CUDAGlobalMemorySize", Int64(1024)), ("RSMIVRAMSize", 1024), ("OpenCLGlobalMemorySize", 1024),
             ("LevelZeroHBMSize", 1024), ("LevelZeroDDRSize", 1024), ("NVMLMemorySize", 1024),
         ] {
-            guard device.memoryBytes == nil, let size = info(object, name).flatMap({ Int64($0) }), size > 0 else { continue }
-            let (bytes, overflow) = size.multipliedReportingOverflow(by: unit)
-            device.memoryBytes = overflow ? nil : bytes
+            device.memoryBytes = device.memoryBytes ?? bytes(object, name, unit: unit)
         }
+    }
+
+    /// A size that an info attribute gives; nil where it is none that a device can have.
+    private func bytes(_ object: hwloc_obj_t, _ name: String, unit: Int64 = 1) -> Int64? {
+        guard let size = info(object, name).flatMap({ Int64($0) }), size > 0 else { return nil }
+        let (bytes, overflow) = size.multipliedReportingOverflow(by: unit)
+        return overflow || bytes > 1 << 48 ? nil : bytes
     }
 
     private func declaredDevice(_ object: hwloc_obj_t, host: [Inventory.NUMANode]) -> Device {
         let subtype = object.pointee.subtype.map { String(cString: $0) } ?? ""
         let kinds = ["QuantumSimulator": "qsim", "QPU": "qpu", "FPGA": "fpga", "MIG": "mig"]
         var attributes: [String: AttributeValue] = [:]
-        if let qubits = info(object, "Qubits").flatMap({ Double($0) }) { attributes["maxQubits"] = .number(qubits) }
+        if let qubits = info(object, "Qubits").flatMap({ Double($0) }), qubits.isFinite {
+            attributes["maxQubits"] = .number(qubits)
+        }
         for (name, attribute) in [("Backend", "backend"), ("Endpoint", "endpoint"), ("MIGProfile", "profile")] {
             if let text = info(object, name) { attributes[attribute] = .text(text) }
         }
-        let kibibytes = info(object, "MIGMemorySize").flatMap { Int64($0) }
-        let bytes = info(object, "MemoryBytes") ?? info(object, "HBMBytes")
+        let memoryBytes =
+            bytes(object, "MIGMemorySize", unit: 1024) ?? bytes(object, "MemoryBytes") ?? bytes(object, "HBMBytes")
         // A state vector's rule follows from the bytes of one amplitude.
         let rule = info(object, "QubitBytes").flatMap { try? MemoryRule("\($0) * 2^qubits") }
         return Device(
@@ -149,8 +176,9 @@ extension Topology {
             kind: kinds[subtype] ?? (subtype.isEmpty ? "accelerator" : subtype.lowercased()),
             model: info(object, "Model") ?? info(object, "Backend") ?? info(object, "MIGProfile"),
             pciAddress: pciDevice(above: object).map { pciAddress($0) }, uuid: info(object, "NVIDIAUUID"),
-            memoryBytes: kibibytes.map { $0 * 1024 } ?? bytes.flatMap { Int64($0) }, numaNodes: near(object, host: host),
-            count: max(1, info(object, "Slots").flatMap { Int($0) } ?? 1), attributes: attributes, memoryRule: rule,
+            memoryBytes: memoryBytes, numaNodes: near(object, host: host),
+            count: min(max(1, info(object, "Slots").flatMap { Int($0) } ?? 1), 100_000), attributes: attributes,
+            memoryRule: rule,
             isDeclared: true)
     }
 
@@ -163,15 +191,28 @@ extension Topology {
         return matrices.flatMap { name, kind -> [Inventory.DeviceLink] in
             var count: UInt32 = 1
             var matrix: UnsafeMutablePointer<hwloc_distances_s>?
-            guard hwloc_distances_get_by_name(handle, name, &count, &matrix, 0) == 0, count > 0, let matrix else { return [] }
-            defer { hwloc_distances_release(handle, matrix) }
-            if kind == .nvlink {
-                for transform in [
-                    HWLOC_DISTANCES_TRANSFORM_MERGE_SWITCH_PORTS, HWLOC_DISTANCES_TRANSFORM_TRANSITIVE_CLOSURE,
-                ] { _ = hwloc_distances_transform(handle, matrix, transform, nil, 0) }
+            guard hwloc_distances_get_by_name(handle, name, &count, &matrix, 0) == 0, count > 0, let matrix else {
+                return []
             }
-            return links(in: matrix.pointee, kind: kind, names)
+            defer { hwloc_distances_release(handle, matrix) }
+            let direct = links(in: matrix.pointee, kind: kind, names)
+            guard kind == .nvlink else { return direct }
+            // The closure puts the way over switches in the place of every direct link, also where there is no switch.
+            for transform in [
+                HWLOC_DISTANCES_TRANSFORM_MERGE_SWITCH_PORTS, HWLOC_DISTANCES_TRANSFORM_TRANSITIVE_CLOSURE,
+            ] { _ = hwloc_distances_transform(handle, matrix, transform, nil, 0) }
+            return Self.fastest(direct + links(in: matrix.pointee, kind: kind, names))
         }
+    }
+
+    /// One link for each pair of devices.
+    private static func fastest(_ links: [Inventory.DeviceLink]) -> [Inventory.DeviceLink] {
+        let sorted = links.sorted {
+            ($0.from, $0.to, -($0.megabytesPerSecond ?? 0)) < ($1.from, $1.to, -($1.megabytesPerSecond ?? 0))
+        }
+        return sorted.indices.filter { index in
+            index == 0 || sorted[index - 1].from != sorted[index].from || sorted[index - 1].to != sorted[index].to
+        }.map { sorted[$0] }
     }
 
     private func links(in matrix: hwloc_distances_s, kind: Inventory.DeviceLink.Kind, _ names: [String: String])
@@ -187,7 +228,9 @@ extension Topology {
         for row in 0..<size {
             for column in 0..<size where row != column {
                 let value = matrix.values[row * size + column]
-                guard let from = devices[row], let to = devices[column], from < to, value > 0, value < 1 << 40 else { continue }
+                guard let from = devices[row], let to = devices[column], from < to, value > 0, value < 1 << 40 else {
+                    continue
+                }
                 links.append(.init(from: from, to: to, kind: kind, megabytesPerSecond: Int64(value)))
             }
         }

@@ -8,15 +8,16 @@ extension Topology {
     ///   the topology's.
     public func inventory(memory: SystemMemory? = nil) -> Inventory {
         let cpus = CPUSet(hwloc_topology_get_allowed_cpuset(handle)).intersection(
-            objects(HWLOC_OBJ_PU).reduce(into: CPUSet()) { $0.insert(Int($1.pointee.os_index)) })
+            CPUSet(objects(HWLOC_OBJ_PU).map { Int($0.pointee.os_index) }.filter { $0 <= CPUSet.largestNumber }))
         var numaNodes = numaNodes(allowed: cpus)
-        var source: Inventory.MemorySource = .description
+        var source: Inventory.MemorySource = isThisMachine ? .numaNodes : .description
         if let memory, isThisMachine { source = memory.apply(to: &numaNodes) }
         let host = numaNodes.filter(\.isHostMemory)
         let packages = objects(HWLOC_OBJ_PACKAGE).compactMap { object -> Inventory.Package? in
             let own = CPUSet(object.pointee.cpuset).intersection(cpus)
             return own.isEmpty
-                ? nil : Inventory.Package(number: Int(object.pointee.os_index), model: info(object, "CPUModel"), cpus: own)
+                ? nil
+                : Inventory.Package(number: Int(object.pointee.os_index), model: info(object, "CPUModel"), cpus: own)
         }.sorted { $0.number < $1.number }
         let kinds = cpuKinds(allowed: cpus)
         let root = hwloc_get_root_obj(handle)
@@ -90,7 +91,9 @@ extension Topology {
             var efficiency: Int32 = -1
             var infoCount: UInt32 = 0
             var infos: UnsafeMutablePointer<hwloc_info_s>?
-            guard hwloc_cpukinds_get_info(handle, index, set, &efficiency, &infoCount, &infos, 0) == 0 else { return nil }
+            guard hwloc_cpukinds_get_info(handle, index, set, &efficiency, &infoCount, &infos, 0) == 0 else {
+                return nil
+            }
             let pairs = UnsafeBufferPointer(start: infos, count: Int(infoCount)).compactMap { info in
                 info.name.flatMap { name in info.value.map { (String(cString: name), String(cString: $0)) } }
             }

@@ -20,8 +20,29 @@ public struct Topology: ~Copyable {
 
     /// Builds the machine that a hwloc synthetic description names, `package:2 [numa(memory=64GiB)] core:8 pu:2`.
     public init(synthetic: String) throws(TopologyError) {
+        guard Self.mostObjects(of: synthetic) <= Self.mostSyntheticCPUs else { throw .tooManyCPUs(synthetic) }
         try self.init { handle throws(TopologyError) in
-            guard hwloc_topology_set_synthetic(handle, synthetic) == 0 else { throw .badSynthetic(synthetic) }
+            guard !synthetic.utf8.contains(0), hwloc_topology_set_synthetic(handle, synthetic) == 0 else {
+                throw .badSynthetic(synthetic)
+            }
+        }
+    }
+
+    /// hwloc takes half a second for so many PUs in levels and 12 for a flat row of them, eight times that for twice as many.
+    static let mostSyntheticCPUs = 8192
+
+    /// The product of the levels' numbers, what stands in brackets left out: hwloc builds as many objects as it is told.
+    private static func mostObjects(of synthetic: String) -> Int {
+        var depth = 0
+        let levels = synthetic.filter { character in
+            if character == "(" || character == "[" { depth += 1 }
+            defer { if character == ")" || character == "]" { depth -= 1 } }
+            return depth <= 0
+        }
+        return levels.split(separator: " ").reduce(1) { product, level in
+            let number = level.split(separator: ":").last.flatMap { Int($0.prefix { $0.isASCII && $0.isNumber }) } ?? 1
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(1, number))
+            return overflow ? .max : next
         }
     }
 
@@ -79,6 +100,7 @@ public struct Topology: ~Copyable {
 public enum TopologyError: Error, Equatable {
     case outOfMemory
     case badSynthetic(String)
+    case tooManyCPUs(String)
     case tooLarge(bytes: Int)
     case tooDeep
     case unreadable(String)
@@ -91,7 +113,9 @@ extension TopologyError: CustomStringConvertible {
         switch self {
         case .outOfMemory: "There is no memory for a topology."
         case .badSynthetic(let text):
-            "\"\(text)\" is no synthetic topology. Write it as hwloc does: package:2 [numa(memory=64GiB)] core:8 pu:2."
+            "\"\(text.prefix(80))\" is no synthetic topology. Write it as hwloc does: package:2 [numa(memory=64GiB)] core:8 pu:2."
+        case .tooManyCPUs(let text):
+            "\"\(text.prefix(80))\" describes more than \(Topology.mostSyntheticCPUs) PUs; no node has as many. Describe several nodes."
         case .tooLarge(let bytes): "The topology file has \(bytes) bytes; at most \(TopologyXML.largestSize) are read."
         case .tooDeep: "The topology file nests deeper than \(TopologyXML.greatestDepth); no machine does."
         case .unreadable(let problem):

@@ -14,15 +14,15 @@ struct TopologyXML {
         while text.last.map({ $0 <= 32 }) == true { text.removeLast() }
         guard let first = text.first(where: { $0 > 32 }) else { throw .unreadable("it is empty") }
         guard first == UInt8(ascii: "<"), !text.contains(0) else { throw .unreadable("it is no XML") }
-        for forbidden in ["<!ENTITY", "<!ELEMENT", "<!ATTLIST"] where text.firstRange(of: Array(forbidden.utf8)) != nil {
-            throw .unreadable("it declares entities or elements of its own, which no export does")
-        }
-        guard let root = text.firstRange(of: Array("<topology".utf8)) else {
+        let tags = try Tags(text)
+        guard let root = tags.root, root.starts(with: "topology".utf8),
+            root.dropFirst(8).first.map({ $0 <= 32 }) != false
+        else {
             throw .unreadable("its root is no <topology>")
         }
-        guard Self.depth(of: text) <= Self.greatestDepth else { throw .tooDeep }
-        if let version = Self.version(text[root.upperBound...]), version.first.map({ $0 > "2" }) == true {
-            throw .unknownFormat(version: version)
+        guard tags.depth <= Self.greatestDepth else { throw .tooDeep }
+        if let version = Self.value(of: "version", in: root), version.first.map({ $0 > "2" }) == true {
+            throw .unknownFormat(version: String(version.prefix(16)))
         }
         guard text.suffix(11).elementsEqual("</topology>".utf8) else {
             throw .unreadable("it is cut off before </topology>")
@@ -30,28 +30,80 @@ struct TopologyXML {
         bytes = text + [UInt8(ascii: "\n"), 0]
     }
 
-    /// The `version` attribute of the root element whose rest this is.
-    private static func version(_ rest: ArraySlice<UInt8>) -> String? {
-        let tag = rest.prefix { $0 != UInt8(ascii: ">") }
-        guard let name = tag.firstRange(of: Array("version=\"".utf8)) else { return nil }
+    private static func value(of attribute: String, in tag: ArraySlice<UInt8>) -> String? {
+        guard let name = tag.firstRange(of: Array("\(attribute)=\"".utf8)) else { return nil }
         return String(decoding: tag[name.upperBound...].prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
     }
 
-    /// The deepest nesting of elements, by counting tags; quoted `>` in attributes do not occur unescaped in exports.
-    private static func depth(of text: [UInt8]) -> Int {
+    /// What the tags say, read so that libxml and hwloc's own parser cannot see others: a tag ends with the first `>`,
+    /// which stands in no attribute, and what is no element (comments and the like) is skipped as a whole.
+    private struct Tags {
+        /// The inside of the first element's tag.
+        var root: ArraySlice<UInt8>?
+        /// Of elements inside one another, the root being 1.
         var depth = 0
-        var deepest = 0
-        var index = 0
-        while let open = text[index...].firstIndex(of: UInt8(ascii: "<")), open + 1 < text.count {
-            let close = text[open...].firstIndex(of: UInt8(ascii: ">")) ?? text.count - 1
-            switch text[open + 1] {
-            case UInt8(ascii: "/"): depth -= 1
-            case UInt8(ascii: "!"), UInt8(ascii: "?"): break
-            default: if text[close - 1] != UInt8(ascii: "/") { depth += 1 }
+
+        init(_ text: [UInt8]) throws(TopologyError) {
+            var open = 0
+            var index = text.startIndex
+            while let start = text[index...].firstIndex(of: UInt8(ascii: "<")) {
+                if let end = try Self.endOfAside(text[start...]) {
+                    index = end
+                    continue
+                }
+                let tag = text[(start + 1)...].prefix { $0 != UInt8(ascii: ">") }
+                guard tag.endIndex < text.endIndex else { throw .unreadable("it is cut off in a tag") }
+                guard Self.closesItsQuotes(tag) else {
+                    throw .unreadable("an attribute holds a bare > or <, which no export does")
+                }
+                if root == nil { root = tag }
+                if tag.first == UInt8(ascii: "/") { open -= 1 } else if tag.last != UInt8(ascii: "/") { open += 1 }
+                guard open >= 0 else { throw .unreadable("it closes an element that is not open") }
+                depth = max(depth, open)
+                index = tag.endIndex + 1
             }
-            deepest = max(deepest, depth)
-            index = close + 1
         }
-        return deepest
+
+        private static func closesItsQuotes(_ tag: ArraySlice<UInt8>) -> Bool {
+            var quote: UInt8?
+            for byte in tag {
+                if byte == UInt8(ascii: "<") { return false }
+                if let open = quote {
+                    if byte == open { quote = nil }
+                } else if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") {
+                    quote = byte
+                }
+            }
+            return quote == nil
+        }
+
+        /// Where a declaration, comment or the like ends that starts here; nil for an element's tag.
+        private static func endOfAside(_ text: ArraySlice<UInt8>) throws(TopologyError) -> Int? {
+            func end(_ mark: String) throws(TopologyError) -> Int {
+                guard let end = text.firstRange(of: Array(mark.utf8)) else {
+                    throw .unreadable("it is cut off before \(mark)")
+                }
+                return end.upperBound
+            }
+            if text.starts(with: "<!--".utf8) { return try end("-->") }
+            if text.starts(with: "<![CDATA[".utf8) { return try end("]]>") }
+            if text.starts(with: "<?".utf8) {
+                let end = try end("?>")
+                if text.starts(with: "<?xml ".utf8), let encoding = value(of: "encoding", in: text[..<end]),
+                    !["utf-8", "us-ascii"].contains(encoding.lowercased())
+                {
+                    throw .unreadable("it is written in \(encoding.prefix(16)) and not in UTF-8")
+                }
+                return end
+            }
+            guard text.starts(with: "<!".utf8) else { return nil }
+            let end = try end(">")
+            if text[..<end].dropFirst(2).contains(where: { $0 == UInt8(ascii: "[") || $0 == UInt8(ascii: "<") })
+                || !text.starts(with: "<!DOCTYPE".utf8)
+            {
+                throw .unreadable("it declares entities or elements of its own, which no export does")
+            }
+            return end
+        }
     }
 }

@@ -80,6 +80,7 @@ struct ProblemMiddleware: RouterMiddleware {
         case let refusal as Refusal: Problem(kind: refusal.kind.rawValue, problem: refusal.description)
         case let error as HTTPError:
             Problem(kind: error.status == .notFound ? "notFound" : "invalid", problem: error.body ?? error.status.reasonPhrase)
+        case is DecodingError: Problem(kind: "invalid", problem: "The request's body is not the JSON that is wanted here: \(error)")
         default: Problem(kind: "unavailable", problem: "\(error)")
         }
     }

@@ -30,10 +30,10 @@ struct JobRoutes: Sendable {
             try await change(context) { try await controller.requeue($0, by: context.caller) }
         }
         api.post("/jobs/:job/hold") { request, context in
-            try await change(context) { try await controller.hold($0.job, by: context.caller) }
+            try await change(context) { try await controller.hold(whole($0), by: context.caller) }
         }
         api.post("/jobs/:job/release") { request, context in
-            try await change(context) { try await controller.release($0.job, by: context.caller) }
+            try await change(context) { try await controller.release(whole($0), by: context.caller) }
         }
     }
 
@@ -43,6 +43,14 @@ struct JobRoutes: Sendable {
             throw Problem(kind: "invalid", problem: "\"\(text)\" is no job's id; those are like 42, or 42.7 for a task.")
         }
         return id
+    }
+
+    /// A job that is no single task of an array.
+    private func whole(_ id: TaskID) throws -> Job.ID {
+        guard id.index == nil else {
+            throw Problem(kind: "invalid", problem: "Tasks are held and released with their whole array: name job \(id.job).")
+        }
+        return id.job
     }
 
     private func record(_ id: TaskID) throws -> JobRecord {
@@ -144,85 +152,34 @@ struct JobRoutes: Sendable {
         return try .json(JobView(record(id)))
     }
 
-    // MARK: - Output
-
-    /// The output as bytes; with `follow` until the attempt has ended.
+    /// The output of one attempt as bytes, from `offset` on; with `follow` until the attempt has ended.
     @Sendable private func output(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try id(context)
         let query = request.uri.queryParameters
-        let number = query.get("attempt", as: Int.self)
-        let isStandardError = query.get("stream") == "stderr"
-        let follows = query.get("follow") == "true"
-        let first = try record(id)
-        if id.index == nil, first.submission.specification.array != nil {
-            throw Problem(kind: "invalid", problem: "Job \(id) is an array; name one of its tasks, \(id).\(first.submission.specification.taskIndices.first ?? 0).")
+        let job = try record(id)
+        if id.index == nil, let array = job.submission.specification.array {
+            throw Problem(
+                kind: "invalid",
+                problem: "Job \(id) is an array; name one of its tasks, \(id).\(array.indices.first ?? 0).")
         }
-        let source = OutputSource(
-            controller: controller, id: id, number: number, isStandardError: isStandardError, follows: follows)
+        let source = AttemptOutput(
+            controller: controller, id: id,
+            number: query.get("attempt", as: Int.self) ?? job.attempts.last?.attempt.id.number ?? 1,
+            isStandardError: query.get("stream") == "stderr", follows: query.get("follow") == "true")
+        let start = query.get("offset", as: UInt64.self) ?? 0
         // Asked before the answer begins, so that a node that cannot be asked is an error and not an empty output.
-        let start = try await source.next(after: OutputSource.Place())
+        let first = try await source.part(from: start)
         return Response(
             status: .ok, headers: [.contentType: "application/octet-stream"],
             body: ResponseBody { writer in
-                var part = start
-                while let (bytes, place) = part {
+                var (part, offset) = (first, start)
+                while let bytes = part {
                     if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
-                    part = try await source.next(after: place)
+                    offset += UInt64(bytes.count)
+                    part = try await source.part(from: offset)
                 }
                 try await writer.finish(nil)
             })
-    }
-}
-
-/// A task's output, part by part: of one attempt, or of each in turn while it is followed.
-private struct OutputSource: Sendable {
-    let controller: Controller
-    let id: TaskID
-    /// nil takes the last attempt, and follows on to later ones.
-    let number: Int?
-    let isStandardError: Bool
-    let follows: Bool
-
-    struct Place: Sendable {
-        var number: Int?
-        var offset: UInt64 = 0
-    }
-
-    /// The next part, perhaps empty; nil at the end.
-    func next(after place: Place) async throws -> (bytes: [UInt8], place: Place)? {
-        guard let record = try controller.history.job(id) else { throw Refusal.noJob(id.job) }
-        let wanted = number ?? place.number ?? record.attempts.last?.attempt.id.number
-        guard let wanted, let attempt = record.attempts.first(where: { $0.attempt.id.number == wanted }) else {
-            if number != nil, record.state.hasEnded || !record.attempts.isEmpty {
-                throw Problem(kind: "notFound", problem: "Job \(id) has no attempt \(number ?? 0).")
-            }
-            guard follows, !record.state.hasEnded else { return nil }
-            await controller.change(of: id.job, within: .seconds(1))
-            return ([], place)
-        }
-        if attempt.launch == nil, attempt.end != nil { return try await afterEnd(record, wanted, place) }
-        if attempt.launch == nil, follows {
-            await controller.change(of: id.job, within: .seconds(1))
-            return ([], Place(number: wanted, offset: place.offset))
-        }
-        let part = try await controller.output(
-            of: attempt.attempt, specification: record.submission.specification, isStandardError: isStandardError,
-            offset: place.offset, wait: follows ? .seconds(2) : .zero)
-        if let problem = part.problem { throw Problem(kind: "unavailable", problem: problem) }
-        if part.isAtEnd { return try await afterEnd(record, wanted, place) }
-        if part.data.isEmpty, !follows { return nil }
-        return (part.data, Place(number: wanted, offset: place.offset + UInt64(part.data.count)))
-    }
-
-    /// Whoever follows a job sees its next attempt too.
-    private func afterEnd(_ record: JobRecord, _ number: Int, _ place: Place) async throws -> (bytes: [UInt8], place: Place)? {
-        guard follows, self.number == nil else { return nil }
-        if let next = record.attempts.map(\.attempt.id.number).filter({ $0 > number }).min() {
-            return ([], Place(number: next))
-        }
-        guard !record.state.hasEnded else { return nil }
-        await controller.change(of: id.job, within: .seconds(1))
-        return ([], Place(number: number, offset: place.offset))
     }
 }
 

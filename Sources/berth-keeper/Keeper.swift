@@ -161,7 +161,7 @@ struct Keeper {
             stop = Stop(reason: reason, deadline: deadline, extensionLeft: order.extensionMilliseconds)
             guard grace > 0 else { return }
             let notice =
-                "{\"notice\":\"\(reason == nil ? "timeLimit" : "preempt")\",\"deadline\":\"\(wallClockText(afterMilliseconds: grace))\",\"reason\":\"\(reason ?? "timeLimit")\"}\n"
+                "{\"notice\":\"preempt\",\"deadline\":\"\(wallClockText(afterMilliseconds: grace))\",\"reason\":\"\(reason ?? "timeLimit")\"}\n"
             if jobSocket?.send(Array(notice.utf8)) != true { Glibc.kill(-job, SIGTERM) }
         }
     }

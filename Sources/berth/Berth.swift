@@ -39,31 +39,39 @@ enum Main {
     static func main() async {
         signal(SIGPIPE, SIG_IGN)
         do {
-            try refuseUnknownCommand()
-            var command = try Berth.parseAsRoot()
-            if var command = command as? any AsyncParsableCommand {
-                try await command.run()
-            } else {
-                try command.run()
-            }
+            try await run(parsed())
         } catch let failure as Failure {
             Terminal.complain(failure.description)
             exit(failure.code)
         } catch let status as ExitCode {
             exit(status.rawValue)
         } catch {
-            let text = Berth.fullMessage(for: error)
+            Terminal.complain("\(error)")
+            exit(1)
+        }
+    }
+
+    /// The command that was written; help and wrong usage end here.
+    private static func parsed() throws -> sending any ParsableCommand {
+        try refuseUnknownCommand()
+        do { return try Berth.parseAsRoot() } catch {
             if Berth.exitCode(for: error) == .success {
-                print(text)
+                print(Berth.fullMessage(for: error))
                 exit(0)
             }
-            // What failed while it ran is no question of usage.
-            if error is any CustomStringConvertible, !text.contains("Usage:") {
-                Terminal.complain("\(error)")
-                exit(1)
-            }
-            Terminal.complain(text.hasPrefix("Error: ") ? String(text.dropFirst(7)) : text)
-            exit(2)
+            if error is Failure { throw error }
+            // The usage of some commands fills a screen; the sentence and where to read on are enough.
+            let command = CommandLine.arguments.dropFirst().first.map { $0.hasPrefix("-") ? "" : " \($0)" } ?? ""
+            throw Failure(2, "\(Berth.message(for: error))\nSee berth\(command) --help.")
+        }
+    }
+
+    private static func run(_ command: sending any ParsableCommand) async throws {
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            var command = command
+            try command.run()
         }
     }
 

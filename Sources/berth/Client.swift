@@ -23,6 +23,7 @@ struct Client {
         }
     }
 
+    /// The controller that `BERTH_CONTROLLER` names, else the local one.
     init() throws {
         let environment = ProcessInfo.processInfo.environment
         let directory = StateDirectory(nil)
@@ -32,12 +33,40 @@ struct Client {
             address = .url(text.hasSuffix("/") ? String(text.dropLast()) : text)
         case let text? where !text.isEmpty:
             throw Failure(2, "BERTH_CONTROLLER is \"\(text)\"; it is http://…, https://… or unix:PATH.")
-        default: address = .socket(directory.socket)
+        default: address = .socket(try directory.socket)
         }
+        token = Self.token(directory)
+    }
+
+    /// The local controller of a state directory.
+    init(_ directory: StateDirectory) throws {
+        address = .socket(try directory.socket)
+        token = nil  // The kernel tells the controller who asks.
+    }
+
+    /// Whether another controller than the local one is asked.
+    static var isRemote: Bool { ProcessInfo.processInfo.environment["BERTH_CONTROLLER"]?.isEmpty == false }
+
+    private static func token(_ directory: StateDirectory) -> String? {
+        let environment = ProcessInfo.processInfo.environment
         let file = environment["BERTH_TOKEN_FILE"] ?? directory.tokenFile
-        token =
-            environment["BERTH_TOKEN"]
+        return environment["BERTH_TOKEN"]
             ?? (try? String(contentsOfFile: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Asks again and again while the controller cannot be reached, as it is while it is upgraded; for those who wait
+    /// for a job anyway. Gives up after ten minutes.
+    func patiently<Answer>(_ ask: (Client) async throws -> Answer) async throws -> Answer {
+        let deadline = ContinuousClock.now + .seconds(600)
+        var isTold = false
+        while true {
+            do { return try await ask(self) } catch let failure as Failure where failure.code == 5 {
+                guard ContinuousClock.now < deadline else { throw failure }
+                if !isTold { Terminal.note("The controller at \(address.text) cannot be reached; waiting for it.") }
+                isTold = true
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
     }
 
     /// - Parameter path: after `/api/v1`, its parameters percent-encoded.
@@ -53,7 +82,13 @@ struct Client {
     func stream(_ path: String, _ take: (ByteBuffer) throws -> Void) async throws {
         let response = try await execute(request(.GET, path, body: nil), timeout: .hours(24 * 365))
         guard response.status == .ok else { throw try await Self.failure(response) }
-        for try await part in response.body { try take(part) }
+        var parts = response.body.makeAsyncIterator()
+        while true {
+            let part: ByteBuffer?
+            do { part = try await parts.next() } catch { throw unreachable }
+            guard let part else { return }
+            try take(part)
+        }
     }
 
     private func request(_ method: HTTPMethod, _ path: String, body: Data?) throws -> HTTPClientRequest {
@@ -85,8 +120,12 @@ struct Client {
             return try await HTTPClient.shared.execute(
                 request, timeout: .nanoseconds(Int64(clamping: timeout.microseconds).multipliedReportingOverflow(by: 1000).partialValue))
         } catch {
-            throw Failure(5, "The controller at \(address.text) cannot be reached. Start one (berth up), or set BERTH_CONTROLLER.")
+            throw unreachable
         }
+    }
+
+    private var unreachable: Failure {
+        Failure(5, "The controller at \(address.text) cannot be reached. Start one (berth up), or set BERTH_CONTROLLER.")
     }
 
     private static func failure(_ response: HTTPClientResponse) async throws -> Failure {
@@ -105,11 +144,14 @@ struct Client {
 
     /// Parameters after a `?`, percent-encoded; those without a value are left out.
     static func query(_ parameters: [(String, String?)]) -> String {
-        let allowed = CharacterSet.alphanumerics.union(CharacterSet(charactersIn: "-._~"))
-        let parts = parameters.compactMap { name, value in
-            value.map { "\(name)=\($0.addingPercentEncoding(withAllowedCharacters: allowed) ?? $0)" }
-        }
+        let parts = parameters.compactMap { name, value in value.map { "\(name)=\(escaped($0))" } }
         return parts.isEmpty ? "" : "?" + parts.joined(separator: "&")
+    }
+
+    /// As a part of an address.
+    static func escaped(_ text: String) -> String {
+        let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+        return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
     }
 }
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BerthAgent
 import BerthModel
 import Foundation
 
@@ -21,8 +22,8 @@ struct StateDirectory {
     var tokenFile: String { path + "/token" }
     /// Where HTTP is served on TCP, if it is: one line, a URL.
     var addressFile: String { path + "/http.address" }
-    var socket: String { shortPath + "/berth.sock" }
-    var agentSocket: String { shortPath + "/agents.sock" }
+    var socket: String { get throws { try ShortPath.of(path, room: 12) + "/berth.sock" } }
+    var agentSocket: String { get throws { try ShortPath.of(path, room: 12) + "/agents.sock" } }
 
     func make() throws {
         do {
@@ -31,16 +32,6 @@ struct StateDirectory {
         } catch {
             throw Failure(1, "The state directory \(path) cannot be made: \(error.localizedDescription)")
         }
-    }
-
-    /// A Unix socket's path has 107 bytes at most; a deep directory is reached through a link in `/tmp`.
-    private var shortPath: String {
-        guard path.utf8.count > 80 else { return path }
-        var hasher = StableHasher()
-        hasher.combine(path)
-        let link = "/tmp/berth-\(getuid())-\(hasher.text)"
-        symlink(path, link)
-        return link
     }
 
     /// What callers over TCP and joining agents show; made at the first call.
@@ -56,8 +47,8 @@ struct StateDirectory {
     }
 
     func removeSockets() {
-        for file in [socket, agentSocket, addressFile] { unlink(file) }
-        if shortPath != path { unlink(shortPath) }
+        for file in ["/berth.sock", "/agents.sock"].map({ path + $0 }) + [addressFile] { unlink(file) }
+        if let short = try? ShortPath.of(path, room: 12), short != path { unlink(short) }
     }
 
     /// Where `berth-keeper` is: beside this program.
@@ -71,11 +62,20 @@ struct StateDirectory {
     }
 }
 
-/// A daemon's mark in its state directory: a file with its process number, locked as long as it lives.
+/// A daemon's mark in its state directory: a file with its process number and, of an agent, its node's name; locked as
+/// long as the daemon lives.
 struct DaemonMark {
+    private let name: String
     private let file: String
 
-    init(_ name: String, in directory: StateDirectory) { file = directory.path + "/\(name).pid" }
+    init(_ name: String, in directory: StateDirectory) {
+        self.name = name
+        file = directory.path + "/\(name).pid"
+    }
+
+    var alreadyRuns: Failure {
+        Failure(1, "The \(name) of this state directory runs already (process \(holder ?? 0)). Stop it first: berth down.")
+    }
 
     /// Takes the mark for this process until it ends.
     ///
@@ -89,17 +89,29 @@ struct DaemonMark {
         return true
     }
 
+    /// Writes a node's name below the process number.
+    func add(_ node: String) {
+        let descriptor = open(file, O_WRONLY | O_APPEND | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        defer { close(descriptor) }
+        _ = (node + "\n").withCString { write(descriptor, $0, strlen($0)) }
+    }
+
+    private var lines: [String] {
+        ((try? String(contentsOfFile: file, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+    }
+
     /// The process that has the mark, if one does.
     var holder: pid_t? {
         let descriptor = open(file, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) != 0 else { return nil }
-        var bytes = [UInt8](repeating: 0, count: 32)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        let text = String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
-        return pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines))
+        return lines.first.flatMap { pid_t($0) }
     }
+
+    /// The nodes of the process that has it.
+    var names: [String] { Array(lines.dropFirst()) }
 }
 
 struct StateOptions: ParsableArguments {

@@ -1,0 +1,38 @@
+import BerthController
+import BerthProtocol
+import GRPCCore
+import GRPCNIOTransportHTTP2Posix
+import Logging
+import ServiceLifecycle
+
+/// The agents' door: gRPC at one address.
+struct AgentServer: Service {
+    let controller: Controller
+    /// What an agent must show.
+    let token: String
+    let address: SocketAddress
+
+    func run() async throws {
+        let (controller, token) = (controller, token)
+        let fleet = FleetService { shown, frames, send in
+            guard isSame(shown, token) else {
+                throw RPCError(code: .unauthenticated, message: "The agent shows no valid token.")
+            }
+            try await controller.serve(frames, send: send)
+        }
+        let server = GRPCServer(
+            transport: HTTP2ServerTransport.Posix(address: address, transportSecurity: .plaintext), services: [fleet])
+        try await withGracefulShutdownHandler {
+            try await server.serve()
+        } onGracefulShutdown: {
+            server.beginGracefulShutdown()
+            Task { await controller.dismissAgents() }
+        }
+    }
+}
+
+/// Takes as long for any wrong token as for any other.
+private func isSame(_ left: String, _ right: String) -> Bool {
+    guard left.utf8.count == right.utf8.count else { return false }
+    return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
+}
