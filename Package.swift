@@ -52,6 +52,7 @@ let package = Package(
         // The core: values and decisions. No files, network, clock, randomness or C; not even Foundation.
         .target(name: "BerthModel"),
         .target(name: "BerthScheduling", dependencies: ["BerthModel"]),
+        .target(name: "BerthSimulation", dependencies: ["BerthModel", "BerthScheduling"]),
         // The shell: one room for each thing outside. These see the core, not one another.
         .target(
             name: "BerthProtocol", dependencies: ["BerthModel", grpcCore, grpcProtobuf, protobuf],
@@ -94,6 +95,21 @@ let package = Package(
         .executableTarget(
             name: "berth-keeper", dependencies: ["BerthKeeping", "CLinux"],
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        // Tests, a target for each room, and those that run the programs as a user does.
+        .testTarget(name: "BerthModelTests", dependencies: ["BerthModel"]),
+        .testTarget(name: "BerthSchedulingTests", dependencies: ["BerthModel", "BerthScheduling"]),
+        .testTarget(
+            name: "BerthSimulationTests", dependencies: ["BerthModel", "BerthScheduling", "BerthSimulation"]),
+        .testTarget(
+            name: "BerthTopologyTests", dependencies: ["BerthModel", "BerthTopology"], exclude: ["Data"]),
+        .testTarget(
+            name: "BerthDescriptionTests", dependencies: ["BerthModel", "BerthScheduling", "BerthDescription"]),
+        .testTarget(
+            name: "BerthJournalTests",
+            dependencies: ["BerthModel", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb]),
+        .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux", "berth-keeper"]),
+        .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
+        .testTarget(name: "IntegrationTests", dependencies: ["berth", "berth-keeper"]),
     ]
 )
 

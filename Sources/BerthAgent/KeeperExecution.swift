@@ -56,8 +56,9 @@ final class KeeperExecution: Execution {
     func takeOver() -> [AttemptStatus] {
         let directories = (try? AttemptDirectory.all(in: attemptsPath)) ?? []
         return directories.compactMap { directory in
-            guard let order = try? directory.order() else {
-                directory.remove()  // Nothing was started: the order is written first.
+            // What was never launched is forgotten: the controller orders it again, if it still wants it.
+            guard let order = try? directory.order(), directory.wasLaunched else {
+                directory.remove()
                 return nil
             }
             return AttemptStatus(
@@ -79,10 +80,6 @@ final class KeeperExecution: Execution {
             // The keeper is about to start its job: its record will tell.
             live.withLock { $0[id] = Live(directory: directory, order: order, handle: handle) }
             Thread.detachNewThread { [self] in awaitFirstRecord(handle, id) }
-            return .ordered
-        }
-        guard directory.wasLaunched else {
-            start(order)
             return .ordered
         }
         let end = end(of: record, handle, directory, order)

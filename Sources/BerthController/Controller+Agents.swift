@@ -21,6 +21,9 @@ extension Controller {
         }
         let node = registration.name
         guard node.isWellFormed else { throw MalformedFrame(description: "\"\(node)\" is no name for a node.") }
+        guard registration.reservedCPUs >= 0, registration.reservedMemoryBytes >= 0 else {
+            throw MalformedFrame(description: "The reserve of \(node) is negative.")
+        }
         if !topologyXML.isEmpty {
             try await journal.store(attachment: topologyXML, kind: "hwlocXML", digest: registration.inventoryDigest)
         }

@@ -63,9 +63,9 @@ extension Controller {
     /// Sends running tasks back to the queue, or runs an ended job's tasks again that did not succeed.
     public func requeue(_ id: TaskID, by user: Caller) async throws {
         let history = journal
-        let ended = try journal.reopening(of: id)
         try await inRound { dispatcher, time throws(Refusal) in
-            if let ended, dispatcher.cluster.jobs[id.job] == nil {
+            // Read within the round: what ended a moment ago has another attempt's number than what ended before.
+            if dispatcher.cluster.jobs[id.job] == nil, let ended = try history.endedJob(id) {
                 guard user.isOperator || ended.user == user.name else { throw .notOwner(id.job, owner: ended.user) }
                 try dispatcher.reopen(ended, by: user.name, at: time)
             } else {

@@ -95,6 +95,10 @@ public actor Controller: Service {
         }
         for outgoing in dispatcher.takeMessages() { deliver(outgoing) }
         for answer in answers { answer() }
+        for case .nodeLost(let node) in events {
+            // If its agent lives after all, it joins anew and says what it has.
+            links.removeValue(forKey: node)?.finish()
+        }
         for job in Set(events.compactMap(\.job)) { notifyWatchers(of: job) }
         wake(at: next)
         do { try await journal.takeSnapshotIfDue(dispatcher.cluster) } catch {

@@ -26,6 +26,13 @@ extension Journal: History {
         return state.flatMap { EndState(rawValue: $0) }
     }
 
+    /// `reopening(of:)` for those who refuse rather than throw.
+    public func endedJob(_ id: TaskID) throws(Refusal) -> Submission? {
+        do { return try reopening(of: id) } catch {
+            throw .unavailable("The journal cannot be read (\(error)). Nothing was changed; try again.")
+        }
+    }
+
     private func read<Value>(_ body: (Database) throws -> Value) throws(Refusal) -> Value {
         do { return try pool.read(body) } catch {
             throw .unavailable("The journal cannot be read (\(error)). Nothing was changed; try again.")
