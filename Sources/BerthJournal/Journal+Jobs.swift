@@ -21,7 +21,7 @@ extension Journal: History {
     public func endState(of job: Job.ID) throws(Refusal) -> EndState? {
         let state = try read { database in
             try String.fetchOne(
-                database.cachedStatement(sql: "SELECT state FROM job WHERE id = ?"), arguments: [Int64(job.number)])
+                database.cachedStatement(sql: "SELECT state FROM job WHERE id = ?"), arguments: [job.row])
         }
         return state.flatMap { EndState(rawValue: $0) }
     }
@@ -80,7 +80,7 @@ extension Journal: History {
         try pool.read { database in
             guard
                 let row = try Row.fetchOne(
-                    database, sql: Self.jobColumns + " WHERE id = ?", arguments: [Int64(id.job.number)])
+                    database, sql: Self.jobColumns + " WHERE id = ?", arguments: [id.job.row])
             else { return nil }
             var job = try record(row, in: database)
             job.attempts = try attempts(of: id, in: database)
@@ -95,7 +95,7 @@ extension Journal: History {
     public func tasks(of job: Job.ID) throws -> [JobRecord] {
         let indices = try pool.read {
             try Int.fetchAll(
-                $0, sql: "SELECT task FROM task WHERE job_id = ? ORDER BY task", arguments: [Int64(job.number)])
+                $0, sql: "SELECT task FROM task WHERE job_id = ? ORDER BY task", arguments: [job.row])
         }
         return try indices.compactMap { try self.job(TaskID(job: job, index: $0)) }
     }
@@ -140,9 +140,9 @@ extension Journal: History {
         job.outcome = nil
         job.state = isHeld ? .held : .pending
         let task = try Row.fetchOne(
-            database, sql: "SELECT * FROM task WHERE job_id = ? AND task = ?", arguments: [Int64(id.number), index])
+            database, sql: "SELECT * FROM task WHERE job_id = ? AND task = ?", arguments: [id.row, index])
         let range = try Row.fetchAll(
-            database, sql: "SELECT *, NULL AS exit_code, NULL AS signal FROM task_range WHERE job_id = ?", arguments: [Int64(id.number)]
+            database, sql: "SELECT *, NULL AS exit_code, NULL AS signal FROM task_range WHERE job_id = ?", arguments: [id.row]
         ).first { IndexRanges($0["tasks"] as String)?.contains(index) == true }
         guard let row = task ?? range, let state = JobState(rawValue: row["state"]) else { return }
         if state != .pending || !isHeld { job.state = state }
@@ -156,7 +156,7 @@ extension Journal: History {
         let rows = try Row.fetchAll(
             database,
             sql: "SELECT * FROM attempt WHERE job_id = ? AND task = ifnull(?, task) ORDER BY task, number",
-            arguments: [Int64(id.job.number), id.index])
+            arguments: [id.job.row, id.index])
         return try rows.compactMap { row in
             guard let attempt: Attempt = try EventCoding.value(row["attempt"]),
                 let state = AttemptRecord.State(rawValue: row["state"])
@@ -174,7 +174,7 @@ extension Journal: History {
         try pool.read { database in
             try Row.fetchAll(
                 database, sql: "SELECT seq, time_us, kind, body FROM event WHERE job_id = ? ORDER BY seq",
-                arguments: [Int64(job.number)]
+                arguments: [job.row]
             ).map { row in
                 (
                     UInt64(row["seq"] as Int64), Timestamp(microseconds: row["time_us"]), row["kind"] as String,
@@ -189,32 +189,51 @@ extension Journal: History {
     public func reopening(of id: TaskID) throws -> Submission? {
         guard let record = try job(TaskID(job: id.job)), record.state.hasEnded else { return nil }
         var submission = record.submission
-        let (tasks, attempts) = try pool.read { database -> (IndexRanges, [Int: Int]) in
-            let rows = try Row.fetchAll(
-                database, sql: "SELECT task, state, attempts FROM task WHERE job_id = ?",
-                arguments: [Int64(id.job.number)])
-            var tasks = submission.specification.taskIndices
-            var attempts: [Int: Int] = [:]
-            for row in rows {
-                attempts[row["task"]] = row["attempts"]
-                if (row["state"] as String) == EndState.succeeded.rawValue { tasks.remove(row["task"]) }
-            }
-            return (tasks, attempts)
-        }
-        let again = id.index.map { tasks.contains($0) ? IndexRanges([$0]) : IndexRanges() } ?? tasks
+        let all = submission.specification.taskIndices
+        let asked = id.index.map { all.contains($0) ? IndexRanges([$0]) : IndexRanges() } ?? all
+        let ends = try pool.read { try ends(of: id.job, in: $0) }
+        // Ascending, each goes to the end: a large array costs no more than its tasks.
+        let again = IndexRanges(asked.lazy.filter { ends.state(of: $0) != .succeeded })
         var ended = Job.Tally(
             succeeded: record.tasks[.succeeded] ?? 0, failed: record.tasks[.failed] ?? 0,
             cancelled: record.tasks[.cancelled] ?? 0, timedOut: record.tasks[.timedOut] ?? 0)
-        for index in again {
-            switch try job(TaskID(job: id.job, index: submission.specification.array == nil ? nil : index))?.state {
-            case .failed: ended.failed -= 1
-            case .timedOut: ended.timedOut -= 1
-            default: ended.cancelled -= 1
-            }
-        }
+        for index in again { if let state = ends.state(of: index) { ended.count(state, -1) } }
         submission.reopened = Submission.Reopening(
-            tasks: again, attempts: attempts.filter { again.contains($0.key) }, ended: ended)
+            tasks: again, attempts: ends.attempts.filter { again.contains($0.key) }, ended: ended)
         submission.unmetDependencies = []
         return submission
     }
+
+    /// How the tasks of an ended job ended: those that were started by themselves, the others in ranges.
+    private struct TaskEnds {
+        var states: [Int: EndState] = [:]
+        var ranges: [(tasks: IndexRanges, state: EndState)] = []
+        var attempts: [Int: Int] = [:]
+
+        func state(of index: Int) -> EndState? { states[index] ?? ranges.first { $0.tasks.contains(index) }?.state }
+    }
+
+    private func ends(of job: Job.ID, in database: Database) throws -> TaskEnds {
+        var ends = TaskEnds()
+        let tasks = try Row.fetchCursor(
+            database, sql: "SELECT task, state, attempts FROM task WHERE job_id = ?", arguments: [job.row])
+        while let row = try tasks.next() {
+            ends.states[row["task"]] = EndState(rawValue: row["state"])
+            ends.attempts[row["task"]] = row["attempts"]
+        }
+        let ranges = try Row.fetchCursor(
+            database, sql: "SELECT tasks, state FROM task_range WHERE job_id = ?", arguments: [job.row])
+        while let row = try ranges.next() {
+            guard let tasks = IndexRanges(row["tasks"] as String), let state = EndState(rawValue: row["state"]) else {
+                continue
+            }
+            ends.ranges.append((tasks, state))
+        }
+        return ends
+    }
+}
+
+extension Job.ID {
+    /// The number as SQLite has numbers. One that is larger than any of SQLite's names no job.
+    var row: Int64 { Int64(clamping: number) }
 }

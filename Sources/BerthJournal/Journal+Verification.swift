@@ -38,6 +38,10 @@ extension Journal {
             var cluster = Cluster()
             let integrity = try String.fetchOne(database, sql: "PRAGMA integrity_check") ?? ""
             if integrity != "ok" { faults.append("SQLite finds the file damaged: \(integrity).") }
+            var snapshots = try Dictionary(
+                uniqueKeysWithValues: Row.fetchAll(database, sql: "SELECT seq, body FROM snapshot").map {
+                    ($0["seq"] as Int64, $0["body"] as Data)
+                })
             try copy.write { copy in
                 let projector = Projector(copy)
                 let rows = try Row.fetchCursor(database, sql: "SELECT * FROM event ORDER BY seq")
@@ -56,6 +60,9 @@ extension Journal {
                     guard faults.isEmpty else { break }
                     do {
                         let event = try coding.event(body)
+                        if row["kind"] as String != event.name || row["job_id"] as Int64? != event.job?.row {
+                            faults.append("Event \(sequence) is filed under another kind or job than its own.")
+                        }
                         try cluster.apply(event, at: time)
                         try projector.project(
                             RecordedEvent(sequence: UInt64(sequence), time: time, event: event))
@@ -64,6 +71,15 @@ extension Journal {
                     }
                     previous = hash
                     expected = sequence + 1
+                    // One that cannot be read is not used either.
+                    if let body = snapshots.removeValue(forKey: sequence), let snapshot = try? coding.cluster(body),
+                        snapshot != cluster
+                    {
+                        faults.append("The snapshot after event \(sequence) is not what the events add up to.")
+                    }
+                }
+                if faults.isEmpty, let sequence = snapshots.keys.max() {
+                    faults.append("There is a snapshot after event \(sequence), and no such event.")
                 }
                 if faults.isEmpty { faults += try differences(between: database, and: copy) }
             }

@@ -36,15 +36,16 @@ public final class Journal: Sendable {
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000")
         }
-        pool = try JournalError.translating(path) {
+        let (pool, end) = try JournalError.translating(path) {
             let queue = try DatabaseQueue(path: path)
             try queue.writeWithoutTransaction { try Schema.checkHeader(of: $0) }
             try queue.close()
             let pool = try DatabasePool(path: path, configuration: configuration)
             try Schema.migrate(pool)
-            return pool
+            return (pool, try pool.read { try Self.chainEnd($0) })
         }
-        end = Mutex(try pool.read { try Self.chainEnd($0) })
+        self.pool = pool
+        self.end = Mutex(end)
     }
 
     private static func chainEnd(_ database: Database) throws -> ChainEnd {

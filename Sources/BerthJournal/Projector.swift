@@ -86,8 +86,7 @@ struct Projector {
         let ended = reopened.ended
         try run(
             """
-            UPDATE job SET succeeded = ?, failed = ?, cancelled = ?, timed_out = ?, ended_us = NULL, held = 0,
-              reason = NULL, exit_code = NULL, signal = NULL, message = NULL, outcome_rank = 0 WHERE id = ?
+            UPDATE job SET succeeded = ?, failed = ?, cancelled = ?, timed_out = ?, ended_us = NULL, held = 0 WHERE id = ?
             """, [ended.succeeded, ended.failed, ended.cancelled, ended.timedOut, id])
         for index in reopened.tasks where reopened.attempts[index] != nil {
             try run(
@@ -102,6 +101,26 @@ struct Projector {
             try run("UPDATE task_range SET tasks = ? WHERE rowid = ?", [tasks.description, row["rowid"] as Int64])
         }
         try run("DELETE FROM task_range WHERE job_id = ? AND tasks = ''", [id])
+        try recordWorstOutcome(ofJob: id)
+    }
+
+    /// Has the job say how the worst of its ended tasks went, where others of them run again.
+    private func recordWorstOutcome(ofJob id: Int64) throws {
+        let rank = "CASE state WHEN 'succeeded' THEN 1 WHEN 'cancelled' THEN 2 WHEN 'timedOut' THEN 3 ELSE 4 END"
+        let worst = try Row.fetchOne(
+            database,
+            sql: """
+                SELECT reason, exit_code, signal, message, \(rank) AS rank, ended_us, task FROM task
+                WHERE job_id = ? AND ended_us IS NOT NULL
+                UNION ALL SELECT reason, NULL, NULL, message, \(rank), ended_us, -1 FROM task_range WHERE job_id = ?
+                ORDER BY rank DESC, ended_us, task LIMIT 1
+                """, arguments: [id, id])
+        try run(
+            "UPDATE job SET reason = ?, exit_code = ?, signal = ?, message = ?, outcome_rank = ? WHERE id = ?",
+            [
+                worst?["reason"] as String?, worst?["exit_code"] as Int?, worst?["signal"] as Int?,
+                worst?["message"] as String?, (worst?["rank"] as Int?) ?? 0, id,
+            ])
     }
 
     /// Where a task's worst end decides what the job says of itself.
@@ -115,7 +134,9 @@ struct Projector {
             }
         let rank = [EndState.succeeded: 1, .cancelled: 2, .timedOut: 3, .failed: 4][outcome.state] ?? 0
         let id = Int64(job.number)
-        try run("UPDATE job SET \(column) = \(column) + ?, ended_us = ? WHERE id = ?", [tasks, time, id])
+        try run(
+            "UPDATE job SET \(column) = \(column) + ?, ended_us = max(ifnull(ended_us, ?), ?) WHERE id = ?",
+            [tasks, time, time, id])
         try run(
             """
             UPDATE job SET reason = ?, exit_code = ?, signal = ?, message = ?, outcome_rank = ?
@@ -219,8 +240,8 @@ struct Projector {
         try link(id, "in", launch.inputs, at: launch.startTime)
         if state == "starting" { try move(attempt, from: state, to: "running") }
         try run(
-            "UPDATE job SET started_us = ? WHERE id = ? AND started_us IS NULL",
-            [launch.startTime.microseconds, Int64(attempt.task.job.number)])
+            "UPDATE job SET started_us = min(ifnull(started_us, ?), ?) WHERE id = ?",
+            [launch.startTime.microseconds, launch.startTime.microseconds, Int64(attempt.task.job.number)])
     }
 
     private func stopping(_ attempt: AttemptID, _ reason: StopReason) throws {

@@ -44,14 +44,24 @@ public struct ProvenanceQuery: Sendable {
             case .text(let text), .blob(let text): text
             }
         }
+
+        fileprivate var size: Int {
+            switch self {
+            case .null, .integer, .real: 8
+            case .text(let text), .blob(let text): text.utf8.count
+            }
+        }
     }
 
     public struct Answer: Sendable, Hashable, Codable {
         public var columns: [String]
         public var rows: [[Value]]
-        /// Whether there were more rows than the limit.
+        /// Whether there were more rows than the limit, or more text than is given at once.
         public var isCut: Bool
     }
+
+    /// Bytes of text after which an answer is cut, and those of the longest single value.
+    private static let largestAnswer = 64 << 20
 
     private let path: String
 
@@ -67,13 +77,14 @@ public struct ProvenanceQuery: Sendable {
         configuration.readonly = true
         configuration.busyMode = .timeout(10)
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF")
+            try database.execute(sql: "PRAGMA query_only = ON")
             sqlite3_progress_handler(
                 database.sqliteConnection, 100_000,
                 { context in
                     let deadline = context?.assumingMemoryBound(to: ContinuousClock.Instant.self).pointee
                     return deadline.map { ContinuousClock.now > $0 ? 1 : 0 } ?? 0
                 }, UnsafeMutableRawPointer(Self.pinned(deadline)))
+            sqlite3_limit(database.sqliteConnection, SQLITE_LIMIT_LENGTH, Int32(Self.largestAnswer))
             sqlite3_set_authorizer(database.sqliteConnection, Self.authorize, nil)
         }
         do {
@@ -85,12 +96,15 @@ public struct ProvenanceQuery: Sendable {
                 }
                 let cursor = try Row.fetchCursor(prepared)
                 var answer = Answer(columns: prepared.columnNames, rows: [], isCut: false)
+                var bytes = 0
                 while let row = try cursor.next() {
-                    if answer.rows.count == rowLimit {
+                    if answer.rows.count >= rowLimit || bytes > Self.largestAnswer {
                         answer.isCut = true
                         break
                     }
-                    answer.rows.append(row.databaseValues.map(Self.value))
+                    let values = row.databaseValues.map(Self.value)
+                    bytes += values.reduce(0) { $0 + $1.size }
+                    answer.rows.append(values)
                 }
                 return answer
             }
@@ -99,7 +113,8 @@ public struct ProvenanceQuery: Sendable {
         } catch let error as DatabaseError {
             switch error.resultCode {
             case .SQLITE_INTERRUPT: throw JournalError("The query took longer than \(timeLimit).")
-            case .SQLITE_AUTH: throw JournalError("The query asks for something that is not shown here.")
+            case .SQLITE_AUTH: throw JournalError("One statement that reads is answered here, SELECT or WITH, and nothing that changes.")
+            case .SQLITE_MISUSE: throw JournalError("Only one statement is answered at a time.")
             default: throw JournalError("\(error.message ?? error.description).")
             }
         }

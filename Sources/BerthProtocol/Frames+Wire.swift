@@ -3,7 +3,7 @@ import Foundation
 import SwiftProtobuf
 
 extension AgentFrame {
-    init(_ wire: Berth_V1_AgentFrame) throws {
+    package init(_ wire: Berth_V1_AgentFrame) throws {
         switch wire.kind {
         case .hello(let hello):
             self = .message(
@@ -22,7 +22,7 @@ extension AgentFrame {
         }
     }
 
-    func wire() throws -> Berth_V1_AgentFrame {
+    package func wire() throws -> Berth_V1_AgentFrame {
         var wire = Berth_V1_AgentFrame()
         switch self {
         case .message(.hello(let registration, let statuses), let topologyXML):
@@ -52,7 +52,7 @@ extension AgentFrame {
 }
 
 extension ControllerFrame {
-    init(_ wire: Berth_V1_ControllerFrame) throws {
+    package init(_ wire: Berth_V1_ControllerFrame) throws {
         switch wire.kind {
         case .welcome(let welcome):
             self = .welcome(heartbeatInterval: .milliseconds(Int64(clamping: welcome.heartbeatMilliseconds)))
@@ -76,7 +76,7 @@ extension ControllerFrame {
         }
     }
 
-    func wire() throws -> Berth_V1_ControllerFrame {
+    package func wire() throws -> Berth_V1_ControllerFrame {
         var wire = Berth_V1_ControllerFrame()
         switch self {
         case .welcome(let interval):
@@ -114,4 +114,8 @@ private func attemptID(_ text: String) throws -> AttemptID {
 }
 
 private func encoded(_ value: some Encodable) throws -> Data { try JSONEncoder().encode(value) }
-private func decoded<Value: Decodable>(_ data: Data) throws -> Value { try JSONDecoder().decode(Value.self, from: data) }
+private func decoded<Value: Decodable>(_ data: Data) throws -> Value {
+    do { return try JSONDecoder().decode(Value.self, from: data) } catch {
+        throw MalformedFrame(description: "A frame should hold the JSON of \(Value.self), and does not: \(error)")
+    }
+}

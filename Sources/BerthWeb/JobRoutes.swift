@@ -115,12 +115,18 @@ struct JobRoutes: Sendable {
         let id = try id(context)
         let timeout = min(request.uri.queryParameters.get("timeout", as: Double.self) ?? 30, 60)
         let deadline = ContinuousClock.now + .seconds(timeout)
-        while true {
-            let record = try record(id)
+        while try !hasEnded(id) {
             let left = deadline - .now
-            if record.state.hasEnded || left <= .zero { return try .json(JobView(record)) }
+            guard left > .zero else { break }
             await controller.change(of: id.job, within: min(left, .seconds(1)))
         }
+        return try .json(JobView(record(id)))
+    }
+
+    /// Cheap, for a question that is asked at every change.
+    private func hasEnded(_ id: TaskID) throws -> Bool {
+        if id.index == nil, try controller.history.endState(of: id.job) != nil { return true }
+        return id.index == nil ? false : try record(id).state.hasEnded
     }
 
     @Sendable private func why(_ request: Request, _ context: WebContext) async throws -> Response {

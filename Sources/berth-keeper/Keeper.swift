@@ -7,6 +7,9 @@ import Glibc
 ///
 /// It works in its own directory, so that every path it needs is short. A lock on the file `lock` says that it lives.
 struct Keeper {
+    /// A thousand years in milliseconds: added to a time, it is still one.
+    private static let longestGrace: Int64 = 31_556_952_000_000
+
     private let order: LaunchOrder
     private let signals: Int32
     private var control: ListeningSocket
@@ -55,7 +58,7 @@ struct Keeper {
         }
         record.startMicroseconds = wallClockMicroseconds()
         record.job = .init(id: job, startTicks: startTicks(of: job) ?? 0)
-        timeLimit = order.timeLimitMilliseconds.map { monotonicMilliseconds() + $0 }
+        timeLimit = order.timeLimitMilliseconds.map { monotonicMilliseconds() + min($0, Self.longestGrace) }
         write(isDurable: false)
         tellAgent()
         while job != 0 { waitForNews() }
@@ -91,6 +94,7 @@ struct Keeper {
         polled += jobSocket?.polled ?? []
         guard poll(&polled, nfds_t(polled.count), millisecondsToNextDeadline()) >= 0 else { return }
         if polled[0].revents != 0 { takeSignals() }
+        guard job != 0 else { return }
         let ready = { (range: Range<Int>) in polled[range].filter { $0.revents != 0 }.map(\.fd) }
         for line in control.read(ready(1..<controlCount)) { obey(line) }
         for line in jobSocket?.read(ready(controlCount..<polled.count)) ?? [] { hear(line.text) }
@@ -133,9 +137,19 @@ struct Keeper {
             if let transfers {
                 job = 0
                 Descendants.killAll(group: ended)
+                hearTheRest()
                 finish(.ended(summary(result, transfers)))
                 return
             }
+        }
+    }
+
+    /// Keeps what the job said before its end and nobody has read yet. Somebody who speaks on for ever is not waited for.
+    private mutating func hearTheRest() {
+        for _ in 0..<1000 {
+            var polled = jobSocket?.polled ?? []
+            guard !polled.isEmpty, poll(&polled, nfds_t(polled.count), 0) > 0 else { return }
+            for line in jobSocket?.read(polled.filter { $0.revents != 0 }.map(\.fd)) ?? [] { reports.append(line.text) }
         }
     }
 
@@ -154,7 +168,8 @@ struct Keeper {
 
     /// Tells the job to end. A later stop may only bring the end nearer.
     private mutating func beginStop(grace: Int64, reason: String?) {
-        let deadline = monotonicMilliseconds() + max(0, grace)
+        let grace = min(max(0, grace), Self.longestGrace)
+        let deadline = monotonicMilliseconds() + grace
         if let earlier = stop {
             stop?.deadline = min(earlier.deadline, deadline)
         } else {

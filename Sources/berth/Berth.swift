@@ -46,20 +46,20 @@ enum Main {
         } catch let status as ExitCode {
             exit(status.rawValue)
         } catch {
+            if Berth.exitCode(for: error) == .success {  // Help that was asked for.
+                print(Berth.fullMessage(for: error))
+                exit(0)
+            }
             Terminal.complain("\(error)")
             exit(1)
         }
     }
 
-    /// The command that was written; help and wrong usage end here.
+    /// The command that was written.
     private static func parsed() throws -> sending any ParsableCommand {
         try refuseUnknownCommand()
         do { return try Berth.parseAsRoot() } catch {
-            if Berth.exitCode(for: error) == .success {
-                print(Berth.fullMessage(for: error))
-                exit(0)
-            }
-            if error is Failure { throw error }
+            if error is Failure || Berth.exitCode(for: error) == .success { throw error }
             // The usage of some commands fills a screen; the sentence and where to read on are enough.
             let command = CommandLine.arguments.dropFirst().first.map { $0.hasPrefix("-") ? "" : " \($0)" } ?? ""
             throw Failure(2, "\(Berth.message(for: error))\nSee berth\(command) --help.")

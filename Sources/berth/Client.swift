@@ -11,6 +11,14 @@ struct Client {
     private let address: Address
     private let token: String?
 
+    /// One that says at once when nobody listens; it lives as long as the program.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout.connect = .seconds(10)
+        return HTTPClient(eventLoopGroup: HTTPClient.defaultEventLoopGroup, configuration: configuration)
+    }()
+
     private enum Address {
         case socket(String)
         case url(String)
@@ -117,7 +125,7 @@ struct Client {
 
     private func execute(_ request: HTTPClientRequest, timeout: Duration) async throws -> HTTPClientResponse {
         do {
-            return try await HTTPClient.shared.execute(
+            return try await Self.http.execute(
                 request, timeout: .nanoseconds(Int64(clamping: timeout.microseconds).multipliedReportingOverflow(by: 1000).partialValue))
         } catch {
             throw unreachable
