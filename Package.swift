@@ -69,7 +69,9 @@ let package = Package(
         // The two halves, the faces, and the executables.
         .target(
             name: "BerthController",
-            dependencies: ["BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging]),
+            dependencies: [
+                "BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging,
+            ]),
         .target(
             name: "BerthAgent",
             dependencies: [

@@ -87,6 +87,7 @@ public actor Agent: Service {
         if stopsJobsOnLeaving { await stopJobs() }
         isLeaving = true
         outgoing?.finish()
+        execution.leave()
     }
 
     /// Takes no more work, tells what runs to end, and returns when all has ended and, if the controller is there, it
@@ -95,7 +96,8 @@ public actor Agent: Service {
         registration.isLeaving = true
         outgoing?.finish()  // It joins again at once, and says so.
         for status in ledger.statuses where !status.hasEnded {
-            execution.stop(status.attempt, reason: .drained, grace: orders[status.attempt]?.grace ?? AttemptOrder.defaultGrace)
+            execution.stop(
+                status.attempt, reason: .drained, grace: orders[status.attempt]?.grace ?? AttemptOrder.defaultGrace)
         }
         while ledger.statuses.contains(where: { !$0.hasEnded }) {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
@@ -111,10 +113,16 @@ public actor Agent: Service {
     /// Joins, and joins again whenever the stream has ended: at once, then after growing waits of at most two seconds.
     private func stayJoined() async {
         var wait = Duration.milliseconds(50)
+        var lastProblem: String?
         while !isLeaving, !Task.isCancelled {
             let start = ContinuousClock.now
             do { try await join() } catch {
-                logger.debug("The stream to the controller has broken.", metadata: ["error": "\(error)"])
+                // Said once, not at every try.
+                let level: Logger.Level = lastProblem == "\(error)" ? .debug : .warning
+                lastProblem = "\(error)"
+                logger.log(
+                    level: level, "There is no stream to the controller; trying again.", metadata: ["error": "\(error)"]
+                )
             }
             outgoing = nil
             if ContinuousClock.now - start > .seconds(5) { wait = .milliseconds(50) }

@@ -18,7 +18,9 @@ struct AttemptDirectory: Sendable {
     var keeper: KeeperHandle { KeeperHandle(directory: path) }
 
     func create(for order: AttemptOrder) throws {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw ExecutionProblem("\(path) cannot be made", errno) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+            throw ExecutionProblem("\(path) cannot be made", errno)
+        }
         try replaceFile(path + "/order.json", with: Array(try JSONEncoder().encode(order)), isDurable: false)
     }
 
@@ -40,13 +42,19 @@ struct AttemptDirectory: Sendable {
     /// Whether the keeper was ever told to start.
     var wasLaunched: Bool { access(path + "/order", F_OK) == 0 }
 
-    func remove() { try? FileManager.default.removeItem(atPath: path) }
+    func remove() {
+        // What is usually there, without looking; what is left, with.
+        for file in ["order.json", "order", "record", "lock", "keeper.log"] { unlink(path + "/" + file) }
+        if rmdir(path) != 0, errno != ENOENT { try? FileManager.default.removeItem(atPath: path) }
+    }
 
     /// What the job has said since the last mark.
     ///
     /// - Parameter marking: whether to set the mark after it.
     func newReports(marking: Bool = true) -> [Report] {
-        guard let descriptor = Optional(open(path + "/reports", O_RDONLY | O_CLOEXEC)), descriptor >= 0 else { return [] }
+        guard let descriptor = Optional(open(path + "/reports", O_RDONLY | O_CLOEXEC)), descriptor >= 0 else {
+            return []
+        }
         defer { close(descriptor) }
         let mark = path + "/reported"
         let done = (try? readFile(mark, limit: 32)).flatMap { Int(String(decoding: $0, as: UTF8.self)) } ?? 0
@@ -69,7 +77,9 @@ extension Report {
             let object = try? JSONSerialization.jsonObject(with: Data(line[(space + 1)...])) as? [String: Any]
         else { return nil }
         func number(_ value: Any?) -> Double? { (value as? NSNumber)?.doubleValue }
-        let metrics = (object["metric"] as? [String: Any] ?? [:]).compactMapValues { number($0) }.filter { $0.value.isFinite }
+        let metrics = (object["metric"] as? [String: Any] ?? [:]).compactMapValues { number($0) }.filter {
+            $0.value.isFinite
+        }
         self.init(
             time: Timestamp(microseconds: time), progress: number(object["progress"]).map { min(max($0, 0), 1) },
             note: (object["note"] as? String).map { String($0.prefix(1000)) },

@@ -33,7 +33,9 @@ struct AttemptEnvironment {
     private var basics: [String: String] {
         let own = ProcessInfo.processInfo.environment
         var variables = ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SHELL": "/bin/sh"]
-        for name in ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR"] { variables[name] = own[name] ?? variables[name] }
+        for name in ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR"] {
+            variables[name] = own[name] ?? variables[name]
+        }
         return variables
     }
 
@@ -55,7 +57,8 @@ struct AttemptEnvironment {
         let id = order.attempt.id
         let array = order.specification.array
         var facts = [
-            "BERTH_JOB_ID": id.task.job.description, "BERTH_ATTEMPT": "\(id.number)", "BERTH_NODE": registration.name.text,
+            "BERTH_JOB_ID": id.task.job.description, "BERTH_ATTEMPT": "\(id.number)",
+            "BERTH_NODE": registration.name.text,
             "BERTH_NODES": registration.name.text, "BERTH_RANK": "0", "BERTH_WORLD_SIZE": "1",
             "BERTH_CPUS": "\(cpuCount)", "BERTH_CPUSET": allocation.cpus.description,
             "BERTH_MEMORY_BYTES": "\(allocation.memoryBytes)", "BERTH_DEVICES": try deviceList(),

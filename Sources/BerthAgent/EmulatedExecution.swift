@@ -15,7 +15,8 @@ final class EmulatedExecution: Execution {
         let id = order.attempt.id
         let allocation = order.attempt.allocation
         let binding = Binding(
-            cpus: allocation.cpus, numaNodes: allocation.memory.map(\.numaNode), devices: allocation.devices.map(\.name),
+            cpus: allocation.cpus, numaNodes: allocation.memory.map(\.numaNode),
+            devices: allocation.devices.map(\.name),
             notes: ["The node is emulated; nothing was run."])
         events.yield(.launched(id, Launch(startTime: .now, bound: binding)))
         let length = order.specification.expectedTime ?? .seconds(1)
@@ -37,6 +38,7 @@ final class EmulatedExecution: Execution {
     }
 
     func newReports(of attempt: AttemptID) -> [Report] { [] }
+    func leave() {}
     func forget(_ attempt: AttemptID) { running.withLock { $0[attempt] = nil } }
     func mayWrite(_ attempt: AttemptID) -> Bool { false }
     func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String { "/dev/null" }

@@ -12,6 +12,8 @@ protocol Execution: Sendable {
     func newReports(of attempt: AttemptID) -> [Report]
     /// Its end is recorded: nothing of it but its output is kept.
     func forget(_ attempt: AttemptID)
+    /// The agent goes: what nobody needs is cleared away.
+    func leave()
     /// Whether a process of its may still write output.
     func mayWrite(_ attempt: AttemptID) -> Bool
     /// The file of an output stream.

@@ -34,14 +34,14 @@ final class KeeperExecution: Execution {
         self.registration = registration
         self.keeper = keeper
         self.events = events
-        attemptsPath = stateDirectory + "/attempts"
+        attemptsPath = try RuntimeDirectory.attempts(of: stateDirectory)
+        shortAttemptsPath = try ShortPath.of(attemptsPath, room: 47)
         logsPath = stateDirectory + "/logs"
         checkpointsPath = stateDirectory + "/checkpoints"
-        for path in [attemptsPath, logsPath, checkpointsPath] {
+        for path in [logsPath, checkpointsPath] {
             try FileManager.default.createDirectory(
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
-        shortAttemptsPath = try ShortPath.of(attemptsPath, room: 47)
         watcher = try DescriptorWatcher()
     }
 
@@ -108,7 +108,9 @@ final class KeeperExecution: Execution {
         } else {
             // Reading large inputs must hold nobody else up.
             Thread.detachNewThread { [self] in
-                let inputs = order.specification.inputs.map { FileRecord.of($0, in: order.specification.workingDirectory) }
+                let inputs = order.specification.inputs.map {
+                    FileRecord.of($0, in: order.specification.workingDirectory)
+                }
                 launch(order, in: directory, inputs: inputs)
             }
         }
@@ -120,7 +122,11 @@ final class KeeperExecution: Execution {
             try directory.create(for: order)
             try directory.keep(inputs: inputs)
             if let stop = live.withLock({ $0[id]?.stop }) {
-                finish(id, AttemptEnd(cause: .stopped, message: "It was stopped (\(stop.reason.rawValue)) before it started.", endTime: .now))
+                finish(
+                    id,
+                    AttemptEnd(
+                        cause: .stopped, message: "It was stopped (\(stop.reason.rawValue)) before it started.",
+                        endTime: .now))
                 return
             }
             var ends: [Int32] = [-1, -1]
@@ -152,7 +158,9 @@ final class KeeperExecution: Execution {
         let specification = order.specification
         let allocation = order.attempt.allocation
         let checkpoints = specification.checkpointDirectory ?? checkpointsPath + "/\(order.attempt.id.task)"
-        try FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
+        if mkdir(checkpoints, 0o755) != 0, errno != EEXIST {
+            try FileManager.default.createDirectory(atPath: checkpoints, withIntermediateDirectories: true)
+        }
         let socketPath = shortAttemptsPath + "/\(order.attempt.id)/s"
         let environment = AttemptEnvironment(
             order: order, registration: registration, checkpointDirectory: checkpoints, socketPath: socketPath)
@@ -172,7 +180,8 @@ final class KeeperExecution: Execution {
             memoryPolicy: order.shape.locality.level == .numa && !order.shape.locality.isWish ? .bind : .preferred,
             timeLimitMilliseconds: specification.timeLimit.map { $0.microseconds / 1000 },
             graceMilliseconds: order.grace.microseconds / 1000,
-            extensionMilliseconds: max(0, (order.maximumGrace - order.grace).microseconds / 1000), socketPath: socketPath)
+            extensionMilliseconds: max(0, (order.maximumGrace - order.grace).microseconds / 1000),
+            socketPath: socketPath)
     }
 
     /// Where its memory is granted, or else the NUMA nodes of its cores.
@@ -240,14 +249,16 @@ final class KeeperExecution: Execution {
 
     private func end(of record: KeeperRecord?, _ handle: KeeperHandle, _ order: AttemptOrder) -> AttemptEnd {
         guard let record else {
-            return AttemptEnd(cause: .nodeLost, message: "Its keeper ended before it had started the job.", endTime: .now)
+            return AttemptEnd(
+                cause: .nodeLost, message: "Its keeper ended before it had started the job.", endTime: .now)
         }
         switch record.phase {
         case .running:
             let rebooted = record.bootID != bootID()
             if !rebooted { handle.killLeftovers(of: record) }
             return AttemptEnd(
-                cause: .nodeLost, message: rebooted ? "The node was started anew." : "Its keeper was killed.", endTime: .now)
+                cause: .nodeLost, message: rebooted ? "The node was started anew." : "Its keeper was killed.",
+                endTime: .now)
         case .launchFailed(let problem, let time):
             return AttemptEnd(cause: .launchFailed, message: problem, endTime: Timestamp(microseconds: time))
         case .ended(let ended):
@@ -284,6 +295,8 @@ final class KeeperExecution: Execution {
         }
     }
 
+    func leave() { RuntimeDirectory.leave(attemptsPath) }
+
     func forget(_ attempt: AttemptID) {
         AttemptDirectory(id: attempt, path: attemptsPath + "/\(attempt)").remove()
     }
@@ -299,7 +312,8 @@ extension AttemptEnd {
             case .stopped: .stopped
             }
         self.init(
-            cause: cause, exitCode: ended.exitCode, signal: ended.signal, endTime: Timestamp(microseconds: ended.endMicroseconds),
+            cause: cause, exitCode: ended.exitCode, signal: ended.signal,
+            endTime: Timestamp(microseconds: ended.endMicroseconds),
             usage: Usage(
                 userCPUTime: .microseconds(ended.userCPUMicroseconds),
                 systemCPUTime: .microseconds(ended.systemCPUMicroseconds), peakMemoryBytes: ended.peakMemoryBytes,

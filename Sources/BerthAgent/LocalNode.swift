@@ -58,11 +58,13 @@ public struct LocalNode: Sendable {
         let known = inventory.numaNodes.map(\.number)
         for device in devices {
             guard !inventory.devices.contains(where: { $0.name == device.name }) else {
-                throw ExecutionProblem("The declared device \(device.name) has the name of one that is found here already.")
+                throw ExecutionProblem(
+                    "The declared device \(device.name) has the name of one that is found here already.")
             }
             for number in device.numaNodes where !known.contains(number) {
                 throw ExecutionProblem(
-                    "The declared device \(device.name) is near numa:\(number); this node has \(known.map { "numa:\($0)" }.joined(separator: ", ")).")
+                    "The declared device \(device.name) is near numa:\(number); this node has \(known.map { "numa:\($0)" }.joined(separator: ", "))."
+                )
             }
             inventory.devices.append(device)
         }

@@ -36,7 +36,10 @@ final class AgentLink: Sendable {
     /// Ends the stream; whoever waits for output is told.
     func finish() {
         continuation.finish()
-        for reader in readers.withLock({ all in defer { all = [:] }; return all }).values {
+        for reader in readers.withLock({ all in
+            defer { all = [:] }
+            return all
+        }).values {
             reader.resume(throwing: NodeUnreachable())
         }
     }

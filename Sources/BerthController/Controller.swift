@@ -27,8 +27,15 @@ public actor Controller: Service {
     var links: [NodeName: AgentLink] = [:]
     var nextSession: UInt64
     var nextLogRequest: UInt64 = 1
-    private var watchers: [Job.ID: [UInt64: CheckedContinuation<Void, Never>]] = [:]
+    private var watchers: [Job.ID: [UInt64: Watcher]] = [:]
     private var nextWatcher: UInt64 = 1
+
+    /// Somebody who waits for a job.
+    private struct Watcher {
+        var continuation: CheckedContinuation<Void, Never>
+        /// Whether only the job's end is of interest.
+        var waitsForEnd: Bool
+    }
 
     /// One thing to do in a round.
     private struct Request {
@@ -109,7 +116,9 @@ public actor Controller: Service {
     /// Nothing of the round has happened: the cluster is rebuilt from what is durable, and everybody is told.
     private func recover(from error: any Error, refusing requests: [Request]) async throws {
         logger.error("A round could not be recorded; nothing of it is true.", metadata: ["error": "\(error)"])
-        for request in requests { request.fail(.unavailable("The journal cannot take it in: \(error) Nothing was changed.")) }
+        for request in requests {
+            request.fail(.unavailable("The journal cannot take it in: \(error) Nothing was changed."))
+        }
         // Agents say hello again and repeat what was not acknowledged.
         for link in links.values { link.finish() }
         links = [:]
@@ -183,8 +192,10 @@ public actor Controller: Service {
 
     // MARK: - Waiting for a job
 
-    /// Returns when something has happened to `job`, or after `wait`.
-    public func change(of job: Job.ID, within wait: Duration) async {
+    /// Returns when something has happened to `job`, or it has ended, or after `wait`.
+    ///
+    /// - Parameter waitsForEnd: whether to sleep through everything but the end.
+    public func change(of job: Job.ID, within wait: Duration, waitsForEnd: Bool = false) async {
         let number = nextWatcher
         nextWatcher += 1
         let alarm = Task {
@@ -193,7 +204,11 @@ public actor Controller: Service {
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if Task.isCancelled { continuation.resume() } else { watchers[job, default: [:]][number] = continuation }
+                if Task.isCancelled || (waitsForEnd && cluster.jobs[job] == nil) {
+                    continuation.resume()
+                } else {
+                    watchers[job, default: [:]][number] = Watcher(continuation: continuation, waitsForEnd: waitsForEnd)
+                }
             }
         } onCancel: {
             Task { await endWatch(of: job, number) }
@@ -202,11 +217,14 @@ public actor Controller: Service {
     }
 
     private func endWatch(of job: Job.ID, _ number: UInt64) {
-        watchers[job]?.removeValue(forKey: number)?.resume()
+        watchers[job]?.removeValue(forKey: number)?.continuation.resume()
         if watchers[job]?.isEmpty == true { watchers[job] = nil }
     }
 
     private func notifyWatchers(of job: Job.ID) {
-        for watcher in (watchers.removeValue(forKey: job) ?? [:]).values { watcher.resume() }
+        guard let all = watchers.removeValue(forKey: job) else { return }
+        let patient = cluster.jobs[job] == nil ? [:] : all.filter(\.value.waitsForEnd)
+        if !patient.isEmpty { watchers[job] = patient }
+        for (number, watcher) in all where patient[number] == nil { watcher.continuation.resume() }
     }
 }

@@ -31,7 +31,8 @@ public struct SecretStore: Sendable {
         guard FileManager.default.createFile(atPath: partial.path, contents: data, attributes: attributes),
             rename(partial.path, file.path) == 0
         else {
-            throw SecretError(description: "A secret cannot be kept in \(file.path): \(String(cString: strerror(errno))).")
+            throw SecretError(
+                description: "A secret cannot be kept in \(file.path): \(String(cString: strerror(errno))).")
         }
     }
 
@@ -68,7 +69,9 @@ public struct SecretStore: Sendable {
             guard case .secret(let digest) = value else { return value }
             guard digest.allSatisfy(\.isHexDigit), digest.count == 64,
                 let data = try? Data(contentsOf: directory.appendingPathComponent(digest))
-            else { throw SecretError(description: "A secret of the job's environment is no longer kept. Submit it again.") }
+            else {
+                throw SecretError(description: "A secret of the job's environment is no longer kept. Submit it again.")
+            }
             return .plain(String(decoding: data, as: UTF8.self))
         }
     }

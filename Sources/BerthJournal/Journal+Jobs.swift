@@ -65,8 +65,10 @@ extension Journal: History {
         let test = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
         let limit = filter.limit.map { "LIMIT \($0)" } ?? ""
         return try pool.read { database in
-            try Row.fetchAll(database, sql: Self.jobColumns + " \(test) ORDER BY id DESC \(limit)", arguments: arguments)
-                .reversed().map { try record($0, in: database) }
+            try Row.fetchAll(
+                database, sql: Self.jobColumns + " \(test) ORDER BY id DESC \(limit)", arguments: arguments
+            )
+            .reversed().map { try record($0, in: database) }
         }
     }
 
@@ -91,13 +93,22 @@ extension Journal: History {
         }
     }
 
-    /// The tasks of an array that have been started or ended by themselves, without their attempts.
+    /// The tasks of an array that have been started, each with its attempts.
     public func tasks(of job: Job.ID) throws -> [JobRecord] {
-        let indices = try pool.read {
-            try Int.fetchAll(
-                $0, sql: "SELECT task FROM task WHERE job_id = ? ORDER BY task", arguments: [job.row])
+        try pool.read { database in
+            let columns = Self.jobColumns + " WHERE id = ? AND is_array"
+            guard let row = try Row.fetchOne(database, sql: columns, arguments: [job.row]) else { return [] }
+            // The submission is as large as the array: it is read once for all of them.
+            let whole = try record(row, in: database)
+            let indices = try Int.fetchAll(
+                database, sql: "SELECT task FROM task WHERE job_id = ? ORDER BY task", arguments: [job.row])
+            return try indices.map { index in
+                var task = whole
+                task.attempts = try attempts(of: TaskID(job: job, index: index), in: database)
+                try narrow(&task, to: index, isHeld: row["held"], in: database)
+                return task
+            }
         }
-        return try indices.compactMap { try self.job(TaskID(job: job, index: $0)) }
     }
 
     private func record(_ row: Row, in database: Database) throws -> JobRecord {
@@ -141,15 +152,22 @@ extension Journal: History {
         job.state = isHeld ? .held : .pending
         let task = try Row.fetchOne(
             database, sql: "SELECT * FROM task WHERE job_id = ? AND task = ?", arguments: [id.row, index])
-        let range = try Row.fetchAll(
-            database, sql: "SELECT *, NULL AS exit_code, NULL AS signal FROM task_range WHERE job_id = ?", arguments: [id.row]
-        ).first { IndexRanges($0["tasks"] as String)?.contains(index) == true }
-        guard let row = task ?? range, let state = JobState(rawValue: row["state"]) else { return }
+        guard let row = try task ?? endedRange(of: id, with: index, in: database),
+            let state = JobState(rawValue: row["state"])
+        else { return }
         if state != .pending || !isHeld { job.state = state }
         if state.hasEnded {
             job.outcome = outcome(row, state: state)
             job.endTime = time(row["ended_us"])
         }
+    }
+
+    /// What tasks that were never started ended with, `index` among them.
+    private func endedRange(of job: Job.ID, with index: Int, in database: Database) throws -> Row? {
+        try Row.fetchAll(
+            database, sql: "SELECT *, NULL AS exit_code, NULL AS signal FROM task_range WHERE job_id = ?",
+            arguments: [job.row]
+        ).first { IndexRanges($0["tasks"] as String)?.contains(index) == true }
     }
 
     private func attempts(of id: TaskID, in database: Database) throws -> [AttemptRecord] {
@@ -191,9 +209,9 @@ extension Journal: History {
         var submission = record.submission
         let all = submission.specification.taskIndices
         let asked = id.index.map { all.contains($0) ? IndexRanges([$0]) : IndexRanges() } ?? all
-        let ends = try pool.read { try ends(of: id.job, in: $0) }
+        let ends = try pool.read { try taskEnds(of: id.job, in: $0) }
         // Ascending, each goes to the end: a large array costs no more than its tasks.
-        let again = IndexRanges(asked.lazy.filter { ends.state(of: $0) != .succeeded })
+        let again = IndexRanges(asked.lazy.filter { ends.state(of: $0) != EndState.succeeded })
         var ended = Job.Tally(
             succeeded: record.tasks[.succeeded] ?? 0, failed: record.tasks[.failed] ?? 0,
             cancelled: record.tasks[.cancelled] ?? 0, timedOut: record.tasks[.timedOut] ?? 0)
@@ -213,7 +231,7 @@ extension Journal: History {
         func state(of index: Int) -> EndState? { states[index] ?? ranges.first { $0.tasks.contains(index) }?.state }
     }
 
-    private func ends(of job: Job.ID, in database: Database) throws -> TaskEnds {
+    private func taskEnds(of job: Job.ID, in database: Database) throws -> TaskEnds {
         var ends = TaskEnds()
         let tasks = try Row.fetchCursor(
             database, sql: "SELECT task, state, attempts FROM task WHERE job_id = ?", arguments: [job.row])

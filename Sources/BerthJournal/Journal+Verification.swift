@@ -84,19 +84,22 @@ extension Journal {
                 if faults.isEmpty { faults += try differences(between: database, and: copy) }
             }
             return JournalVerification(
-                events: UInt64(expected - 1), head: previous.map { String(format: "%02x", $0) }.joined(), faults: faults)
+                events: UInt64(expected - 1), head: previous.map { String(format: "%02x", $0) }.joined(), faults: faults
+            )
         }
     }
 
     /// Tables whose rows are not those that the events give.
     private static func differences(between database: Database, and copy: Database) throws -> [String] {
         let tables = [
-            "submission", "job", "label", "variable", "dependency", "task", "task_range", "node", "node_stack", "attempt",
+            "submission", "job", "label", "variable", "dependency", "task", "task_range", "node", "node_stack",
+            "attempt",
             "attempt_device", "artifact", "link", "report", "metric",
         ]
         return try tables.compactMap { table in
             let columns = try database.columns(in: table).map(\.name)
-            let sql = "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY \(columns.joined(separator: ", "))"
+            let sql =
+                "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY \(columns.joined(separator: ", "))"
             let left = try Row.fetchCursor(database, sql: sql)
             let right = try Row.fetchCursor(copy, sql: sql)
             while true {

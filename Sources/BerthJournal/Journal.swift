@@ -1,8 +1,8 @@
 public import BerthModel
 import Crypto
 import Foundation
-import Glibc
 import GRDB
+import Glibc
 import Synchronization
 
 /// The cluster's events, and the provenance that follows from them, in one SQLite file. There is one writer; every
@@ -84,7 +84,9 @@ public final class Journal: Sendable {
         } catch {
             throw JournalError(error, path: pool.path)
         }
-        end.withLock { [chain] in $0 = ChainEnd(sequence: chain.sequence, hash: chain.hash, snapshotSequence: $0.snapshotSequence) }
+        end.withLock { [chain] in
+            $0 = ChainEnd(sequence: chain.sequence, hash: chain.hash, snapshotSequence: $0.snapshotSequence)
+        }
     }
 
     /// Keeps a file by its digest, once.
@@ -144,14 +146,16 @@ public final class Journal: Sendable {
             sql: "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT 2)")
     }
 
-    /// Leaves the journal for the next controller, with a snapshot so that it starts at once.
+    /// Leaves the journal for the next controller: in one file, with a snapshot so that it starts at once.
     public func close(_ cluster: Cluster) throws {
         let chain = end.withLock { $0 }
         if chain.sequence > chain.snapshotSequence {
             let body = try encoder.bytes(of: cluster)
             try pool.write { try Self.insertSnapshot(body, at: chain.sequence, into: $0) }
         }
-        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA optimize") }
+        // What is still in the write-ahead log goes into the file, so that the file alone is a whole copy. Where somebody
+        // reads at this moment it may stay in the log, where it is just as safe.
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA optimize; PRAGMA wal_checkpoint") }
         try pool.close()
     }
 }

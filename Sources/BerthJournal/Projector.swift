@@ -25,8 +25,10 @@ struct Projector {
         case .tasksEnded(let job, let tasks, let outcome, by: let user):
             try ended(job, tasks, outcome, by: user, at: time)
         case .nodeJoined(let registration): try joined(registration, at: time)
-        case .nodeReturned(let node): try run("UPDATE node SET state = 'up', last_us = ? WHERE name = ?", [time, node.text])
-        case .nodeLost(let node): try run("UPDATE node SET state = 'lost', last_us = ? WHERE name = ?", [time, node.text])
+        case .nodeReturned(let node):
+            try run("UPDATE node SET state = 'up', last_us = ? WHERE name = ?", [time, node.text])
+        case .nodeLost(let node):
+            try run("UPDATE node SET state = 'lost', last_us = ? WHERE name = ?", [time, node.text])
         case .nodeDrained(let node, let drain):
             try run("UPDATE node SET drain = ? WHERE name = ?", [drain.reason, node.text])
         case .nodeUndrained(let node, by: _): try run("UPDATE node SET drain = NULL WHERE name = ?", [node.text])
@@ -66,7 +68,8 @@ struct Projector {
                 case .secret(let digest): (nil, digest)
                 }
             try run(
-                "INSERT INTO variable (job_id, name, value, secret_digest) VALUES (?, ?, ?, ?)", [id, name, plain, secret])
+                "INSERT INTO variable (job_id, name, value, secret_digest) VALUES (?, ?, ?, ?)",
+                [id, name, plain, secret])
         }
         for dependency in specification.dependencies {
             try run(
@@ -94,7 +97,8 @@ struct Projector {
                 [id, index])
         }
         // Ranges that ended unstarted wait again, those of them that are to run.
-        let ranges = try Row.fetchAll(database, sql: "SELECT rowid, tasks FROM task_range WHERE job_id = ?", arguments: [id])
+        let ranges = try Row.fetchAll(
+            database, sql: "SELECT rowid, tasks FROM task_range WHERE job_id = ?", arguments: [id])
         for row in ranges {
             guard var tasks = IndexRanges(row["tasks"] as String) else { continue }
             for index in reopened.tasks { tasks.remove(index) }
@@ -144,7 +148,8 @@ struct Projector {
             """, [outcome.reason.rawValue, outcome.exitCode, outcome.signal, outcome.message, rank, id, rank])
     }
 
-    private func ended(_ job: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, by user: String, at time: Int64) throws {
+    private func ended(_ job: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, by user: String, at time: Int64) throws
+    {
         let id = Int64(job.number)
         var untouched = tasks
         let known = try Int.fetchAll(
@@ -159,7 +164,8 @@ struct Projector {
                 INSERT INTO task_range (job_id, tasks, state, reason, message, ended_us, by) VALUES (?, ?, ?, ?, ?, ?, ?)
                 """,
                 [
-                    id, untouched.description, outcome.state.rawValue, outcome.reason.rawValue, outcome.message, time, user,
+                    id, untouched.description, outcome.state.rawValue, outcome.reason.rawValue, outcome.message, time,
+                    user,
                 ])
         }
         try recordOutcome(job, outcome, tasks: tasks.count, at: time)
@@ -172,7 +178,8 @@ struct Projector {
             WHERE job_id = ? AND task = ?
             """,
             [
-                outcome.state.rawValue, outcome.reason.rawValue, outcome.exitCode, outcome.signal, outcome.message, time,
+                outcome.state.rawValue, outcome.reason.rawValue, outcome.exitCode, outcome.signal, outcome.message,
+                time,
                 Int64(job.number), index,
             ])
     }
@@ -190,7 +197,8 @@ struct Projector {
             VALUES (?, ?, ?, ?, ?, (SELECT id FROM node_stack WHERE node = ? AND to_us IS NULL), 'starting', ?, ?, ?, ?, ?, ?)
             """,
             [
-                job, task.index ?? 0, attempt.id.number, Int64(attempt.fence), allocation.node.text, allocation.node.text,
+                job, task.index ?? 0, attempt.id.number, Int64(attempt.fence), allocation.node.text,
+                allocation.node.text,
                 attempt.plannedTime.microseconds, allocation.cpus.description, allocation.coreCount,
                 allocation.memoryBytes, try EventCoding.text(attempt), try EventCoding.text(decision),
             ])
@@ -261,7 +269,8 @@ struct Projector {
             """,
             [
                 AttemptRecord.State(end, disposition).rawValue, end.endTime.microseconds, end.cause.rawValue,
-                end.exitCode, end.signal, end.message, usage?.userCPUTime.microseconds, usage?.systemCPUTime.microseconds,
+                end.exitCode, end.signal, end.message, usage?.userCPUTime.microseconds,
+                usage?.systemCPUTime.microseconds,
                 usage?.peakMemoryBytes, usage?.readBytes, usage?.writtenBytes, try EventCoding.text(end), id,
             ])
         try link(id, "out", end.outputs, at: end.endTime)

@@ -68,7 +68,8 @@ public struct ProvenanceQuery: Sendable {
     public init(path: String) { self.path = path }
 
     /// - Throws: a `JournalError` with SQLite's own words, or with the limit that was passed.
-    public func answer(_ statement: String, rowLimit: Int = 10_000, timeLimit: Duration = .seconds(30)) throws -> Answer {
+    public func answer(_ statement: String, rowLimit: Int = 10_000, timeLimit: Duration = .seconds(30)) throws -> Answer
+    {
         guard FileManager.default.fileExists(atPath: path) else {
             throw JournalError("There is no journal at \(path).")
         }
@@ -102,7 +103,7 @@ public struct ProvenanceQuery: Sendable {
                         answer.isCut = true
                         break
                     }
-                    let values = row.databaseValues.map(Self.value)
+                    let values = Array(row.databaseValues.map(Self.value))
                     bytes += values.reduce(0) { $0 + $1.size }
                     answer.rows.append(values)
                 }
@@ -113,7 +114,9 @@ public struct ProvenanceQuery: Sendable {
         } catch let error as DatabaseError {
             switch error.resultCode {
             case .SQLITE_INTERRUPT: throw JournalError("The query took longer than \(timeLimit).")
-            case .SQLITE_AUTH: throw JournalError("One statement that reads is answered here, SELECT or WITH, and nothing that changes.")
+            case .SQLITE_AUTH:
+                throw JournalError(
+                    "One statement that reads is answered here, SELECT or WITH, and nothing that changes.")
             case .SQLITE_MISUSE: throw JournalError("Only one statement is answered at a time.")
             default: throw JournalError("\(error.message ?? error.description).")
             }

@@ -20,7 +20,8 @@ enum Schema {
         }
         guard version <= Self.version else {
             throw JournalError(
-                "The journal is of a newer Berth (schema \(version); this one knows \(Self.version)). Install that version.")
+                "The journal is of a newer Berth (schema \(version); this one knows \(Self.version)). Install that version."
+            )
         }
     }
 

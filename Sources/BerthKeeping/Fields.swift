@@ -13,7 +13,10 @@ struct Fields {
                 throw .malformed("a field has no name")
             }
             entries.append(
-                (String(decoding: record[..<sign], as: UTF8.self), String(decoding: record[(sign + 1)...], as: UTF8.self)))
+                (
+                    String(decoding: record[..<sign], as: UTF8.self),
+                    String(decoding: record[(sign + 1)...], as: UTF8.self)
+                ))
         }
     }
 

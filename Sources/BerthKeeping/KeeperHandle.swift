@@ -83,7 +83,9 @@ public struct KeeperHandle: Sendable {
         defer { close(socket) }
         writeAll(Array("stop \(graceMilliseconds) \(reason)\n".utf8), to: socket)
         var polled = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-        guard poll(&polled, 1, 2000) == 1 else { throw .system("The keeper in \(directory) does not answer", ETIMEDOUT) }
+        guard poll(&polled, 1, 2000) == 1 else {
+            throw .system("The keeper in \(directory) does not answer", ETIMEDOUT)
+        }
     }
 
     /// Ends what a keeper that was killed has left: the job's process group, and whatever has escaped it but still has
@@ -98,7 +100,9 @@ public struct KeeperHandle: Sendable {
         guard let processes = opendir("/proc") else { return }
         defer { closedir(processes) }
         while let entry = readdir(processes) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             guard let process = pid_t(name), let variables = try? readFile("/proc/\(process)/environ", limit: 1 << 20),
                 variables.split(separator: 0).contains(where: { $0.elementsEqual(mark) })
             else { continue }

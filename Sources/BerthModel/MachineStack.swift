@@ -14,7 +14,8 @@ public struct MachineStack: Hashable, Sendable, Codable {
     public var firmwareVersion: String?
 
     public init(
-        hostName: String = "", operatingSystem: String? = nil, kernelRelease: String? = nil, architecture: String? = nil,
+        hostName: String = "", operatingSystem: String? = nil, kernelRelease: String? = nil,
+        architecture: String? = nil,
         bootID: String? = nil, drivers: [String: String] = [:], hwlocVersion: String? = nil,
         firmwareVersion: String? = nil
     ) {

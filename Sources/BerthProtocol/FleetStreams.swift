@@ -55,7 +55,8 @@ public struct FleetClient<Transport: ClientTransport>: Sendable {
         token: String, outgoing: AsyncStream<AgentFrame>,
         serve: @escaping @Sendable (AsyncThrowingStream<ControllerFrame, any Error>) async throws -> Void
     ) async throws {
-        try await Berth_V1_Fleet.Client(wrapping: client).join(metadata: ["authorization": "Bearer \(token)"]) { writer in
+        try await Berth_V1_Fleet.Client(wrapping: client).join(metadata: ["authorization": "Bearer \(token)"]) {
+            writer in
             for await frame in outgoing { try await writer.write(frame.wire()) }
         } onResponse: { response in
             try await withFrames(of: response.messages, as: ControllerFrame.init, serve)

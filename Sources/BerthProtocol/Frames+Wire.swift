@@ -7,7 +7,8 @@ extension AgentFrame {
         switch wire.kind {
         case .hello(let hello):
             self = .message(
-                .hello(try decoded(hello.registration), try decoded(hello.statuses)), topologyXML: Array(hello.topologyXml))
+                .hello(try decoded(hello.registration), try decoded(hello.statuses)),
+                topologyXML: Array(hello.topologyXml))
         case .heartbeat: self = .message(.heartbeat)
         case .update(let update): self = .message(.update(try decoded(update.status)))
         case .report(let report):
@@ -18,7 +19,8 @@ extension AgentFrame {
                 LogPart(
                     request: part.request, data: Array(part.data), isAtEnd: part.atEnd,
                     problem: part.problem.isEmpty ? nil : part.problem))
-        case nil: throw MalformedFrame(description: "An agent sent a frame of a kind that this controller does not know.")
+        case nil:
+            throw MalformedFrame(description: "An agent sent a frame of a kind that this controller does not know.")
         }
     }
 
@@ -59,7 +61,8 @@ extension ControllerFrame {
         case .start(let start): self = .message(.start(try decoded(start.order)))
         case .stop(let stop):
             guard let reason = StopReason(rawValue: stop.reason) else {
-                throw MalformedFrame(description: "The controller gave the unknown reason \"\(stop.reason)\" for a stop.")
+                throw MalformedFrame(
+                    description: "The controller gave the unknown reason \"\(stop.reason)\" for a stop.")
             }
             self = .message(.stop(attempt: try attemptID(stop.attempt), fence: stop.fence, reason))
         case .acknowledge(let acknowledge):
@@ -72,7 +75,8 @@ extension ControllerFrame {
                     isStandardError: request.standardError, file: request.file.isEmpty ? nil : request.file,
                     offset: request.offset, limit: request.limit,
                     wait: .milliseconds(Int64(clamping: request.waitMilliseconds))))
-        case nil: throw MalformedFrame(description: "The controller sent a frame of a kind that this agent does not know.")
+        case nil:
+            throw MalformedFrame(description: "The controller sent a frame of a kind that this agent does not know.")
         }
     }
 

@@ -28,7 +28,8 @@ struct Doorkeeper: RouterMiddleware {
             let shown = request.headers[.authorization] ?? ""
             guard Self.isSame(shown, "Bearer " + token) else {
                 throw Problem(
-                    kind: "unauthorized", problem: "The request shows no valid token. Set BERTH_TOKEN or BERTH_TOKEN_FILE.")
+                    kind: "unauthorized",
+                    problem: "The request shows no valid token. Set BERTH_TOKEN or BERTH_TOKEN_FILE.")
             }
             context.caller = Caller(name: Self.name(of: getuid()), isOperator: true)
         }
@@ -44,8 +45,11 @@ struct Doorkeeper: RouterMiddleware {
 
     private func peerUser(_ channel: any Channel) async throws -> UInt32 {
         guard let provider = channel as? any SocketOptionProvider else { return .max }
+        let peerCredentials = NIOBSDSocket.Option(rawValue: 17)  // SO_PEERCRED, asm-generic/socket.h
         let credentials: PeerCredentials = try await provider.unsafeGetSocketOption(
-            level: .socket, name: NIOBSDSocket.Option(rawValue: 17 /* SO_PEERCRED */)).get()
+            level: .socket, name: peerCredentials
+        )
+        .get()
         return credentials.user
     }
 
@@ -79,8 +83,11 @@ struct ProblemMiddleware: RouterMiddleware {
         case let problem as Problem: problem
         case let refusal as Refusal: Problem(kind: refusal.kind.rawValue, problem: refusal.description)
         case let error as HTTPError:
-            Problem(kind: error.status == .notFound ? "notFound" : "invalid", problem: error.body ?? error.status.reasonPhrase)
-        case is DecodingError: Problem(kind: "invalid", problem: "The request's body is not the JSON that is wanted here: \(error)")
+            Problem(
+                kind: error.status == .notFound ? "notFound" : "invalid",
+                problem: error.body ?? error.status.reasonPhrase)
+        case is DecodingError:
+            Problem(kind: "invalid", problem: "The request's body is not the JSON that is wanted here: \(error)")
         default: Problem(kind: "unavailable", problem: "\(error)")
         }
     }

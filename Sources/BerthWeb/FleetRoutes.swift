@@ -74,7 +74,8 @@ struct FleetRoutes: Sendable {
         let question = try JSONDecoder().decode(SQLRequest.self, from: Data(body.readableBytesView))
         do {
             return try .json(
-                ProvenanceQuery(path: databasePath).answer(question.statement, rowLimit: min(question.limit ?? 10_000, 1_000_000)))
+                ProvenanceQuery(path: databasePath).answer(
+                    question.statement, rowLimit: min(question.limit ?? 10_000, 1_000_000)))
         } catch let error as JournalError {
             throw Problem(kind: "invalid", problem: error.description)
         }

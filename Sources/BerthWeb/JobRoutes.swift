@@ -40,7 +40,8 @@ struct JobRoutes: Sendable {
     private func id(_ context: WebContext) throws -> TaskID {
         let text = try context.parameters.require("job")
         guard let id = TaskID(text) else {
-            throw Problem(kind: "invalid", problem: "\"\(text)\" is no job's id; those are like 42, or 42.7 for a task.")
+            throw Problem(
+                kind: "invalid", problem: "\"\(text)\" is no job's id; those are like 42, or 42.7 for a task.")
         }
         return id
     }
@@ -48,7 +49,8 @@ struct JobRoutes: Sendable {
     /// A job that is no single task of an array.
     private func whole(_ id: TaskID) throws -> Job.ID {
         guard id.index == nil else {
-            throw Problem(kind: "invalid", problem: "Tasks are held and released with their whole array: name job \(id.job).")
+            throw Problem(
+                kind: "invalid", problem: "Tasks are held and released with their whole array: name job \(id.job).")
         }
         return id.job
     }
@@ -63,7 +65,8 @@ struct JobRoutes: Sendable {
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let body = try await request.body.collect(upTo: context.maxUploadSize)
         let description = JobDescription.Context(
-            directory: "/", defaultQueue: defaultQueue, now: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)))
+            directory: "/", defaultQueue: defaultQueue,
+            now: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)))
         do {
             let (key, jobs) = try JobDescription.submission(Array(body.readableBytesView), description)
             let ids = try await controller.submit(
@@ -80,7 +83,9 @@ struct JobRoutes: Sendable {
         for text in query.getAll("state") {
             guard let state = JobState(rawValue: text) else {
                 let known = JobState.allCases.map(\.rawValue)
-                let hint = text.nearest(in: known).map { " Did you mean \"\($0)\"?" } ?? " There are \(known.joined(separator: ", "))."
+                let hint =
+                    text.nearest(in: known).map { " Did you mean \"\($0)\"?" }
+                    ?? " There are \(known.joined(separator: ", "))."
                 throw Problem(kind: "invalid", problem: "There is no state \"\(text)\".\(hint)")
             }
             filter.states.insert(state)
@@ -91,11 +96,15 @@ struct JobRoutes: Sendable {
         filter.name = query.get("name")
         for label in query.getAll("label") {
             let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2 else { throw Problem(kind: "invalid", problem: "A label is KEY=VALUE, and here stands \"\(label)\".") }
+            guard parts.count == 2 else {
+                throw Problem(kind: "invalid", problem: "A label is KEY=VALUE, and here stands \"\(label)\".")
+            }
             filter.labels[parts[0]] = parts[1]
         }
         if let text = query.get("since") {
-            guard let since = Timestamp(text) else { throw Problem(kind: "invalid", problem: "\"\(text)\" is no time.") }
+            guard let since = Timestamp(text) else {
+                throw Problem(kind: "invalid", problem: "\"\(text)\" is no time.")
+            }
             filter.since = since
         }
         filter.limit = query.get("limit", as: Int.self) ?? 1000
@@ -118,7 +127,7 @@ struct JobRoutes: Sendable {
         while try !hasEnded(id) {
             let left = deadline - .now
             guard left > .zero else { break }
-            await controller.change(of: id.job, within: min(left, .seconds(1)))
+            await controller.change(of: id.job, within: left, waitsForEnd: id.index == nil)
         }
         return try .json(JobView(record(id)))
     }

@@ -42,7 +42,9 @@ enum JobProcess {
         for directory in path.split(separator: ":") {
             let candidate = directory + "/" + name
             var status = stat()
-            if access(String(candidate), X_OK) == 0, stat(String(candidate), &status) == 0, status.st_mode & S_IFMT == S_IFREG {
+            if access(String(candidate), X_OK) == 0, stat(String(candidate), &status) == 0,
+                status.st_mode & S_IFMT == S_IFREG
+            {
                 return String(candidate)
             }
         }

@@ -105,7 +105,9 @@ struct ReportFile {
 /// The two things a job says that cannot wait for the agent.
 enum JobWords {
     /// `{"done": true}`
-    static func saysDone(_ line: [UInt8]) -> Bool { value(of: "\"done\"", in: line)?.starts(with: "true".utf8) ?? false }
+    static func saysDone(_ line: [UInt8]) -> Bool {
+        value(of: "\"done\"", in: line)?.starts(with: "true".utf8) ?? false
+    }
 
     /// `{"extend": 40}`: seconds, from 0 to a day.
     static func extensionSeconds(_ line: [UInt8]) -> Double? {

@@ -15,7 +15,8 @@ struct Berth: AsyncParsableCommand {
             CommandGroup(
                 name: "Jobs",
                 subcommands: [
-                    Submit.self, Run.self, Wait.self, Jobs.self, Show.self, Logs.self, Cancel.self, Hold.self, Release.self,
+                    Submit.self, Run.self, Wait.self, Jobs.self, Show.self, Logs.self, Cancel.self, Hold.self,
+                    Release.self,
                     Requeue.self, Why.self, Notify.self,
                 ]),
             CommandGroup(

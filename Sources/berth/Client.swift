@@ -126,14 +126,17 @@ struct Client {
     private func execute(_ request: HTTPClientRequest, timeout: Duration) async throws -> HTTPClientResponse {
         do {
             return try await Self.http.execute(
-                request, timeout: .nanoseconds(Int64(clamping: timeout.microseconds).multipliedReportingOverflow(by: 1000).partialValue))
+                request,
+                timeout: .nanoseconds(
+                    Int64(clamping: timeout.microseconds).multipliedReportingOverflow(by: 1000).partialValue))
         } catch {
             throw unreachable
         }
     }
 
     private var unreachable: Failure {
-        Failure(5, "The controller at \(address.text) cannot be reached. Start one (berth up), or set BERTH_CONTROLLER.")
+        Failure(
+            5, "The controller at \(address.text) cannot be reached. Start one (berth up), or set BERTH_CONTROLLER.")
     }
 
     private static func failure(_ response: HTTPClientResponse) async throws -> Failure {
@@ -146,7 +149,8 @@ struct Client {
 
     private static func decoded<Answer: Decodable>(_ data: Data) throws -> Answer {
         do { return try JSONDecoder().decode(Answer.self, from: data) } catch {
-            throw Failure(1, "The controller's answer cannot be read (\(error)). Are both programs of the same version?")
+            throw Failure(
+                1, "The controller's answer cannot be read (\(error)). Are both programs of the same version?")
         }
     }
 

@@ -13,15 +13,18 @@ struct Completion: ParsableCommand {
         guard let shell = CompletionShell(rawValue: shell) else {
             let known = CompletionShell.allCases.map(\.rawValue)
             throw Failure(
-                2, "There is no completion for \"\(shell)\". "
-                    + (self.shell.nearest(in: known).map { "Did you mean \"\($0)\"?" } ?? "There are \(known.joined(separator: ", "))."))
+                2,
+                "There is no completion for \"\(shell)\". "
+                    + (self.shell.nearest(in: known).map { "Did you mean \"\($0)\"?" }
+                        ?? "There are \(known.joined(separator: ", "))."))
         }
         print(Berth.completionScript(for: shell))
     }
 }
 
 struct Version: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print this program's version, and the controller's where one answers.")
+    static let configuration = CommandConfiguration(
+        abstract: "Print this program's version, and the controller's where one answers.")
 
     @Flag(help: "Print one JSON document.") var json = false
 

@@ -14,7 +14,8 @@ struct StateDirectory {
             option ?? environment["BERTH_STATE_DIR"]
             ?? (getuid() == 0
                 ? "/var/lib/berth"
-                : (environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory() + "/.local/state") + "/berth")
+                : (environment["XDG_STATE_HOME"].flatMap { $0.isEmpty ? nil : $0 } ?? NSHomeDirectory()
+                    + "/.local/state") + "/berth")
         path = URL(fileURLWithPath: chosen).standardizedFileURL.path
     }
 
@@ -40,8 +41,9 @@ struct StateDirectory {
             return text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
         let token = (0..<4).map { _ in String(UInt64.random(in: .min ... .max), radix: 36) }.joined()
-        guard FileManager.default.createFile(
-            atPath: tokenFile, contents: Data((token + "\n").utf8), attributes: [.posixPermissions: 0o600])
+        guard
+            FileManager.default.createFile(
+                atPath: tokenFile, contents: Data((token + "\n").utf8), attributes: [.posixPermissions: 0o600])
         else { throw Failure(1, "The token cannot be kept in \(tokenFile).") }
         return token
     }
@@ -74,7 +76,8 @@ struct DaemonMark {
     }
 
     var alreadyRuns: Failure {
-        Failure(1, "The \(name) of this state directory runs already (process \(holder ?? 0)). Stop it first: berth down.")
+        Failure(
+            1, "The \(name) of this state directory runs already (process \(holder ?? 0)). Stop it first: berth down.")
     }
 
     /// Takes the mark for this process until it ends.

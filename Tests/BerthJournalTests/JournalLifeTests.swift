@@ -91,7 +91,9 @@ import Testing
             #expect(record.nodes == Set(attempts.map(\.allocation.node)).sorted())
             #expect(
                 record.startTime
-                    == events.compactMap { if case .launched(_, let launch) = $0.event { launch.startTime } else { nil } }
+                    == events.compactMap {
+                        if case .launched(_, let launch) = $0.event { launch.startTime } else { nil }
+                    }
                     .min())
         }
     }

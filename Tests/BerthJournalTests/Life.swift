@@ -14,7 +14,11 @@ struct Life {
         self.simulation = simulation
         var rounds: [[RecordedEvent]] = []
         for event in simulation.journal.events {
-            if rounds.last?.last?.time == event.time { rounds[rounds.count - 1].append(event) } else { rounds.append([event]) }
+            if rounds.last?.last?.time == event.time {
+                rounds[rounds.count - 1].append(event)
+            } else {
+                rounds.append([event])
+            }
         }
         self.rounds = rounds
     }

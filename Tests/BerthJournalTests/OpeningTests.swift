@@ -16,7 +16,8 @@ import Testing
         let site = try await Site()
         #expect(
             refusal(site.folder.database)
-                == "Another controller (process \(getpid())) has this state directory open. Stop it first (berth down).")
+                == "Another controller (process \(getpid())) has this state directory open. Stop it first (berth down)."
+        )
         #expect(site.journal.lastSequence == 2)
     }
 
@@ -62,6 +63,17 @@ import Testing
         try letter.write(to: URL(fileURLWithPath: folder.database))
         #expect(refusal(folder.database).hasSuffix("is no database of Berth's. Name another state directory."))
         #expect(try Data(contentsOf: URL(fileURLWithPath: folder.database)) == letter)
+    }
+
+    @Test func `a journal that was left is whole in its one file`() async throws {
+        var site = try await Site()
+        _ = try await site.submitted()
+        let (folder, cluster) = (site.folder, site.cluster)
+        try site.journal.close(cluster)
+        let copy = try TemporaryFolder()
+        try FileManager.default.copyItem(atPath: folder.database, toPath: copy.database)
+
+        #expect(try Journal(path: copy.database).replay().cluster == cluster)
     }
 
     @Test func `a damaged journal is refused`() async throws {

@@ -126,13 +126,15 @@ func withDatabase<Value>(_ path: String, _ body: (Database) throws -> Value) thr
 /// Changes what must not be changed: the triggers that keep events as they are go first.
 func tamper(_ path: String, _ sql: String, _ arguments: StatementArguments = []) throws {
     try withDatabase(path) { database in
-        try database.execute(sql: "DROP TRIGGER IF EXISTS event_is_not_changed; DROP TRIGGER IF EXISTS event_is_not_removed")
+        try database.execute(
+            sql: "DROP TRIGGER IF EXISTS event_is_not_changed; DROP TRIGGER IF EXISTS event_is_not_removed")
         try database.execute(sql: sql, arguments: arguments)
     }
 }
 
 extension Decision {
-    static let plain = Decision(policy: "test", saw: "", jobsAhead: 0, nodesConsidered: 1, candidates: [], rejected: [:])
+    static let plain = Decision(
+        policy: "test", saw: "", jobsAhead: 0, nodesConsidered: 1, candidates: [], rejected: [:])
 }
 
 extension NodeRegistration {

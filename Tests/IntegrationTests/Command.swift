@@ -1,6 +1,6 @@
 import Foundation
 
-/// A program that a test has started. Its output goes to files, so that no process left behind can hold a pipe open.
+/// A program that a test has started; when the test lets go of it, it is killed. Its output goes to files, so that no process left behind can hold a pipe open.
 final class Command {
     let process: pid_t
     private let words: String

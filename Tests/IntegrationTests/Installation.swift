@@ -12,25 +12,35 @@ final class Installation {
     let programs: String
     /// What every command finds.
     var environment: [String: String]
-    /// The user and group that commands are given as; nil for the one who tests.
-    var user: UInt32?
+    private let user: UInt32?
 
-    init(programs: String = Installation.builtPrograms) throws {
+    /// - Parameter user: the user and group that commands are given as, by number; nil is the one who tests.
+    init(user: UInt32? = nil) throws {
         let name = "berth-test-" + UUID().uuidString.prefix(13)
         folder = FileManager.default.temporaryDirectory.resolvingSymlinksInPath().appendingPathComponent(name).path
         (work, state) = (folder + "/work", folder + "/state")
-        self.programs = programs
+        self.user = user
+        programs = user == nil ? Self.builtPrograms : folder + "/programs"
         let own = ProcessInfo.processInfo.environment
         environment = [
             "PATH": programs + ":" + (own["PATH"] ?? "/usr/bin:/bin"), "HOME": folder, "BERTH_STATE_DIR": state,
             "LANG": "C.UTF-8",
         ]
+        let files = FileManager.default
         for directory in [work, folder + "/said"] {
-            try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+            try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
         }
-        guard access(programs + "/berth", X_OK) == 0, access(programs + "/berth-keeper", X_OK) == 0 else {
-            throw TestProblem("berth and berth-keeper are not in \(programs). Build them, or set BERTH_PROGRAMS.")
+        guard access(Self.builtPrograms + "/berth", X_OK) == 0, access(Self.builtPrograms + "/berth-keeper", X_OK) == 0 else {
+            throw TestProblem("berth and berth-keeper are not in \(Self.builtPrograms). Build them, or set BERTH_PROGRAMS.")
         }
+        guard let user else { return }
+        // Where they were built perhaps only their builder may go.
+        try files.createDirectory(atPath: programs, withIntermediateDirectories: true)
+        for name in ["berth", "berth-keeper"] {
+            try files.copyItem(atPath: Self.builtPrograms + "/" + name, toPath: programs + "/" + name)
+            try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: programs + "/" + name)
+        }
+        for directory in [folder, work] { chown(directory, user, user) }
     }
 
     deinit {
@@ -137,12 +147,14 @@ final class Installation {
     // MARK: - Jobs
 
     /// Submits a job and answers with its id.
+    @discardableResult
     func submit(_ arguments: [String]) throws -> String {
         let lines = try successfully(["submit"] + arguments).lines
         guard lines.count == 1 else { throw TestProblem("submit said \(lines).") }
         return lines[0]
     }
 
+    @discardableResult
     func submit(_ arguments: String...) throws -> String { try submit(arguments) }
 
     /// Submits a text that `/bin/sh` runs.

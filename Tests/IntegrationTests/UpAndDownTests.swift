@@ -26,7 +26,7 @@ import Testing
         #expect(berth.processes.isEmpty)
         let left = try FileManager.default.contentsOfDirectory(atPath: berth.state)
         #expect(!left.contains { $0.hasSuffix(".sock") || $0 == "http.address" }, "\(left)")
-        #expect(try berth("jobs").code == 5)
+        #expect(try berth("jobs", within: 20).code == 5)
     }
 
     @Test func `a second berth up is refused and the first goes on`() throws {

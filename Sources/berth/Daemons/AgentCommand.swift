@@ -14,7 +14,8 @@ struct AgentCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Its configuration; config/agent.yaml explains each field.", valueName: "file"))
     var config: String?
-    @Option(help: ArgumentHelp("The controller: http://HOST:PORT or unix:PATH (default: the local one).", valueName: "url"))
+    @Option(
+        help: ArgumentHelp("The controller: http://HOST:PORT or unix:PATH (default: the local one).", valueName: "url"))
     var join: String?
     @Option(help: "The controller's token (default: $BERTH_TOKEN, $BERTH_TOKEN_FILE, then the local one).")
     var token: String?
@@ -22,7 +23,9 @@ struct AgentCommand: AsyncParsableCommand {
     var name: String?
     @Option(help: ArgumentHelp("Pretend to be so many nodes; their jobs last their expected time.", valueName: "n"))
     var emulate: Int?
-    @Option(help: ArgumentHelp("What the emulated nodes are: a hwloc XML file, or a synthetic description.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "What the emulated nodes are: a hwloc XML file, or a synthetic description.", valueName: "file"))
     var topology: String?
     @Flag(help: "On SIGTERM stop the jobs with their notice, and leave when they have ended.")
     var drain = false
@@ -65,7 +68,9 @@ struct AgentCommand: AsyncParsableCommand {
         let file = settings.tokenFile ?? environment["BERTH_TOKEN_FILE"] ?? directory.tokenFile
         guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
             throw Failure(
-                2, "There is no token in \(file). Copy the controller's (the file token in its state directory), or use --token.")
+                2,
+                "There is no token in \(file). Copy the controller's (the file token in its state directory), or use --token."
+            )
         }
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
@@ -74,14 +79,17 @@ struct AgentCommand: AsyncParsableCommand {
         _ settings: AgentConfiguration, _ connect: @escaping Agent.Connect, _ logger: Logger
     ) throws -> [any Service] {
         let count = emulate ?? 1
-        guard (1...10_000).contains(count) else { throw Failure(2, "--emulate is from 1 to 10000, and here stands \(count).") }
+        guard (1...10_000).contains(count) else {
+            throw Failure(2, "--emulate is from 1 to 10000, and here stands \(count).")
+        }
         let node = try LocalNode(
             settings, model: try model(topology ?? settings.topologyFile), agentVersion: berthVersion)
         let digits = String(count).count
         return (1...count).map { number in
             let text = String(number)
             let suffix = String(repeating: "0", count: digits - text.count) + text
-            let name = count == 1 && emulate == nil ? node.registration.name : NodeName("\(node.registration.name)-\(suffix)")
+            let name =
+                count == 1 && emulate == nil ? node.registration.name : NodeName("\(node.registration.name)-\(suffix)")
             return Agent(emulating: node.renamed(name), connect: connect, logger: logger)
         }
     }

@@ -19,7 +19,9 @@ enum AgentConnection {
             throw Failure(2, "\(text): agents join without TLS in this version. Use http://HOST:PORT, or a tunnel.")
         }
         let rest = text.hasPrefix("http://") ? text.dropFirst(7) : text[...]
-        guard let endpoint = BerthDescription.Endpoint(String(rest.hasSuffix("/") ? rest.dropLast() : rest)), endpoint.port > 0 else {
+        guard let endpoint = BerthDescription.Endpoint(String(rest.hasSuffix("/") ? rest.dropLast() : rest)),
+            endpoint.port > 0
+        else {
             throw Failure(2, "\"\(text)\" is no controller's address; it is http://HOST:PORT or unix:PATH.")
         }
         self = .endpoint(endpoint)
@@ -43,8 +45,13 @@ enum AgentConnection {
                         target: .dns(host: endpoint.host, port: endpoint.port), transportSecurity: .plaintext,
                         config: configuration)
                 }
-            try await withGRPCClient(transport: transport) { client in
-                try await FleetClient(client).join(token: token, outgoing: outgoing, serve: serve)
+            do {
+                try await withGRPCClient(transport: transport) { client in
+                    try await FleetClient(client).join(token: token, outgoing: outgoing, serve: serve)
+                }
+            } catch let error as RPCError where error.code == .unauthenticated {
+                throw Failure(
+                    4, "The controller refuses the agent's token. It is in the file token of its state directory.")
             }
         }
     }

@@ -5,7 +5,8 @@ import Foundation
 
 struct Down: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Stop the local controller and agent. Running jobs get their notice, and run again at the next start.")
+        abstract: "Stop the local controller and agent. Running jobs get their notice, and run again at the next start."
+    )
 
     @Option(help: ArgumentHelp("Wait at most so many seconds for running jobs to end.", valueName: "seconds"))
     var timeout: Int = 60
@@ -36,7 +37,9 @@ struct Down: AsyncParsableCommand {
 
     /// Stops the nodes' jobs with their notice, and waits until they have ended.
     private func drain(_ nodes: [String], _ client: Client) async {
-        guard let body = try? JSONEncoder().encode(DrainRequest(reason: Controller.downReason, stop: true)) else { return }
+        guard let body = try? JSONEncoder().encode(DrainRequest(reason: Controller.downReason, stop: true)) else {
+            return
+        }
         let deadline = ContinuousClock.now + .seconds(timeout)
         for name in nodes {
             let path = "/nodes/\(name)"

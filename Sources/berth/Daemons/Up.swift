@@ -31,7 +31,8 @@ struct Up: AsyncParsableCommand {
         settings.http = settings.http ?? Endpoint(host: "127.0.0.1", port: 0)
         let nodeSettings = try AgentCommand.settings(agentConfig)
         guard nodeSettings.topologyFile == nil, !nodeSettings.isEmulated else {
-            throw Failure(2, "berth up runs jobs on this machine; an emulated node is berth agent --config \(agentConfig ?? "").")
+            throw Failure(
+                2, "berth up runs jobs on this machine; an emulated node is berth agent --config \(agentConfig ?? "").")
         }
         let marks = ["controller", "agent"].map { DaemonMark($0, in: directory) }
         for mark in marks where !mark.take() { throw mark.alreadyRuns }
@@ -85,7 +86,9 @@ struct Up: AsyncParsableCommand {
         let null = open("/dev/null", O_RDONLY | O_CLOEXEC)
         let output = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         defer { for descriptor in [null, output] { close(descriptor) } }
-        guard output >= 0 else { throw Failure(1, "The log \(log) cannot be written: \(String(cString: strerror(errno))).") }
+        guard output >= 0 else {
+            throw Failure(1, "The log \(log) cannot be written: \(String(cString: strerror(errno))).")
+        }
         lseek(output, 0, SEEK_END)
         let words = arguments.map { strdup($0) }
         defer { for word in words { free(word) } }

@@ -20,7 +20,9 @@ struct Nodes: AsyncParsableCommand {
                 ], colours: [1: node.state.colour])
         }
         try table.print(format: listing.format)
-        if nodes.isEmpty { Terminal.note("No node has joined. Start an agent: berth up, or berth agent on another machine.") }
+        if nodes.isEmpty {
+            Terminal.note("No node has joined. Start an agent: berth up, or berth agent on another machine.")
+        }
     }
 }
 

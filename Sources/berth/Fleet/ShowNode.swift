@@ -16,18 +16,37 @@ struct ShowNode: AsyncParsableCommand {
         var lines = Sheet()
         lines.add("Node", node.name + (node.emulated ? "  (emulated)" : ""))
         lines.add("State", node.state.rawValue + (node.drainReason.map { " (\($0))" } ?? ""), node.state.colour)
-        lines.add("Labels", node.labels.isEmpty ? nil : node.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+        lines.add(
+            "Labels",
+            node.labels.isEmpty
+                ? nil : node.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
         lines.add("Processor", [node.cpuModel, node.architecture].compactMap { $0 }.joined(separator: ", "))
-        lines.add("Cores", "\(node.freeCores) of \(node.cores) free  (\(node.packages) packages, \(node.numaNodes) NUMA nodes, \(node.pus) PUs)")
-        lines.add("Memory", node.memoryBytes.map { "\(ByteCount.text(node.freeMemoryBytes ?? 0)) of \(ByteCount.text($0)) free  (counted by \(node.memorySource))" } ?? "unknown")
+        lines.add(
+            "Cores",
+            "\(node.freeCores) of \(node.cores) free  (\(node.packages) packages, \(node.numaNodes) NUMA nodes, \(node.pus) PUs)"
+        )
+        lines.add(
+            "Memory",
+            node.memoryBytes.map {
+                "\(ByteCount.text(node.freeMemoryBytes ?? 0)) of \(ByteCount.text($0)) free  (counted by \(node.memorySource))"
+            } ?? "unknown")
         for device in node.devices { lines.add("Device", device.summary) }
-        lines.add("System", [node.stack.operatingSystem, node.stack.kernelRelease.map { "kernel \($0)" }].compactMap { $0 }.joined(separator: ", "))
-        lines.add("Drivers", node.stack.drivers.isEmpty ? nil : node.stack.drivers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+        lines.add(
+            "System",
+            [node.stack.operatingSystem, node.stack.kernelRelease.map { "kernel \($0)" }].compactMap { $0 }.joined(
+                separator: ", "))
+        lines.add(
+            "Drivers",
+            node.stack.drivers.isEmpty
+                ? nil
+                : node.stack.drivers.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         lines.add("Isolation", node.isolation)
         lines.add("Agent", node.agentVersion + (node.stack.hwlocVersion.map { ", hwloc \($0)" } ?? ""))
         lines.add("Topology", "sha256:" + node.topologyDigest.prefix(16) + "…")
         for holder in node.holders {
-            lines.add("Runs", holder.attempt + "  CPUs \(holder.cpuset)" + holder.devices.keys.sorted().map { ", \($0)" }.joined())
+            lines.add(
+                "Runs",
+                holder.attempt + "  CPUs \(holder.cpuset)" + holder.devices.keys.sorted().map { ", \($0)" }.joined())
         }
         lines.print()
     }

@@ -11,7 +11,9 @@ struct TopologyCommand: AsyncParsableCommand {
 
     @Argument(help: "The node (default: all).") var node: String?
     @Option(help: ArgumentHelp("A machine's hwloc XML file.", valueName: "file.xml")) var file: String?
-    @Option(help: ArgumentHelp("A synthetic machine, \"package:2 [numa(memory=64GiB)] core:8 pu:2\".", valueName: "description"))
+    @Option(
+        help: ArgumentHelp(
+            "A synthetic machine, \"package:2 [numa(memory=64GiB)] core:8 pu:2\".", valueName: "description"))
     var synthetic: String?
     @Flag(help: "Print one JSON document.") var json = false
 
@@ -24,7 +26,9 @@ struct TopologyCommand: AsyncParsableCommand {
         if names.isEmpty {
             let nodes: [NodeView] = try await client.get("/nodes")
             names = nodes.map(\.name)
-            if names.isEmpty { Terminal.note("No node has joined. Start an agent: berth up, or berth agent on another machine.") }
+            if names.isEmpty {
+                Terminal.note("No node has joined. Start an agent: berth up, or berth agent on another machine.")
+            }
         }
         var machines: [TopologyDrawing.Machine] = []
         for name in names {
@@ -64,7 +68,9 @@ struct TopologyCommand: AsyncParsableCommand {
         }
         for (number, machine) in machines.enumerated() {
             if number > 0 { print("") }
-            for line in TopologyDrawing(machine, width: Terminal.width, colours: Terminal.hasColours).lines { print(line) }
+            for line in TopologyDrawing(machine, width: Terminal.width, colours: Terminal.hasColours).lines {
+                print(line)
+            }
         }
     }
 }

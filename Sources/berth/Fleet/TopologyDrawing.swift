@@ -64,7 +64,8 @@ struct TopologyDrawing {
             let isLast = index == branches.count - 1
             let rest = indent + (isLast ? "   " : "│  ")
             let head = branch.text.enumerated().map { line, text in
-                line == 0 ? indent + (isLast ? "└─ " : "├─ ") + text : rest + (branch.children.isEmpty ? "" : "│ ") + text
+                line == 0
+                    ? indent + (isLast ? "└─ " : "├─ ") + text : rest + (branch.children.isEmpty ? "" : "│ ") + text
             }
             return head + draw(branch.children, indent: rest)
         }
@@ -100,7 +101,8 @@ struct TopologyDrawing {
         return groups.flatMap { number, cores -> [Branch] in
             let numaNode = inventory.numaNodes.first { $0.number == number }
             let tiers = inventory.numaNodes.filter { other in
-                other.number != number && other.isHostMemory && other.cpus == numaNode?.cpus && other.tier != numaNode?.tier
+                other.number != number && other.isHostMemory && other.cpus == numaNode?.cpus
+                    && other.tier != numaNode?.tier
             }
             let cells = coreRows(cores)
             let label = "cores \(Self.range(cores.map(\.index)))  "
@@ -108,7 +110,9 @@ struct TopologyDrawing {
             let coreLines = cells.enumerated().map { ($0.offset == 0 ? label : padding) + $0.element }
             var children = [Branch(coreLines[0])]
             children[0].text = coreLines
-            children += tiers.map { Branch("\($0.tier.rawValue.uppercased()) \(ByteCount.text($0.memoryBytes ?? 0)) (NUMA \($0.number))") }
+            children += tiers.map {
+                Branch("\($0.tier.rawValue.uppercased()) \(ByteCount.text($0.memoryBytes ?? 0)) (NUMA \($0.number))")
+            }
             children += devices(near: number)
             guard let numaNode else { return children }
             return [Branch(numaTitle(numaNode), children: children)]
@@ -121,7 +125,8 @@ struct TopologyDrawing {
         guard machine.node != nil else { return "NUMA \(numaNode.number) · \(ByteCount.text(bytes))\(tier)" }
         let held = holders.map { ($0, $0.view.memory[numaNode.number] ?? 0) }.filter { $0.1 > 0 }
         let taken = held.reduce(0) { $0 + $1.1 }
-        return "NUMA \(numaNode.number) · \(ByteCount.text(bytes))\(tier)  " + bar(held, of: bytes) + "  \(ByteCount.text(bytes - taken)) not given"
+        return "NUMA \(numaNode.number) · \(ByteCount.text(bytes))\(tier)  " + bar(held, of: bytes)
+            + "  \(ByteCount.text(bytes - taken)) not given"
     }
 
     /// Twenty cells for a NUMA node's memory.
@@ -144,7 +149,8 @@ struct TopologyDrawing {
         var rows: [String] = []
         for start in stride(from: 0, to: cores.count, by: perRow) {
             let row = cores[start..<min(start + perRow, cores.count)]
-            rows.append(row.enumerated().map { ($0.offset > 0 && $0.offset % 8 == 0 ? " " : "") + cell($0.element) }.joined())
+            rows.append(
+                row.enumerated().map { ($0.offset > 0 && $0.offset % 8 == 0 ? " " : "") + cell($0.element) }.joined())
         }
         return rows
     }
@@ -167,14 +173,16 @@ struct TopologyDrawing {
 
     /// Devices near one NUMA node, or those near none or several.
     private func devices(near numaNode: Int?) -> [Branch] {
-        inventory.devices.filter { $0.numaNodes == [numaNode].compactMap(\.self) || (numaNode == nil && $0.numaNodes.count > 1) }
-            .map { device in
-                var parts = [device.model, device.memoryBytes.map(ByteCount.text)].compactMap { $0 }
-                parts += device.attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-                if let address = device.pciAddress { parts.append(address) }
-                if case .unusable(let why) = device.health { parts.append("unusable: \(why)") }
-                return Branch("\(holdersMark(of: device)) \(bold(device.name)) \(parts.joined(separator: ", "))")
-            }
+        inventory.devices.filter {
+            $0.numaNodes == [numaNode].compactMap(\.self) || (numaNode == nil && $0.numaNodes.count > 1)
+        }
+        .map { device in
+            var parts = [device.model, device.memoryBytes.map(ByteCount.text)].compactMap { $0 }
+            parts += device.attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+            if let address = device.pciAddress { parts.append(address) }
+            if case .unusable(let why) = device.health { parts.append("unusable: \(why)") }
+            return Branch("\(holdersMark(of: device)) \(bold(device.name)) \(parts.joined(separator: ", "))")
+        }
     }
 
     /// One cell for each instance: `a·`.
@@ -193,13 +201,18 @@ struct TopologyDrawing {
         inventory.numaNodes.filter { !$0.isHostMemory }.map { numaNode in
             let owner = inventory.devices.first { $0.pciAddress == numaNode.devicePCIAddress && $0.pciAddress != nil }
             let what = numaNode.tier == .gpu ? "memory of \(owner?.name ?? "a GPU")" : "memory without cores"
-            return Branch(dim("NUMA \(numaNode.number) · \(numaNode.memoryBytes.map(ByteCount.text) ?? "unknown"), \(what); not given to jobs"))
+            return Branch(
+                dim(
+                    "NUMA \(numaNode.number) · \(numaNode.memoryBytes.map(ByteCount.text) ?? "unknown"), \(what); not given to jobs"
+                ))
         }
     }
 
     private var networkInterfaces: [Branch] {
         let names = inventory.networkInterfaces.map { network in
-            network.name + (network.numaNodes.isEmpty ? "" : " (NUMA \(network.numaNodes.map(String.init).joined(separator: ",")))")
+            network.name
+                + (network.numaNodes.isEmpty
+                    ? "" : " (NUMA \(network.numaNodes.map(String.init).joined(separator: ",")))")
         }
         guard !names.isEmpty else { return [] }
         let shown = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", … \(names.count - 8) more" : "")
@@ -212,9 +225,14 @@ struct TopologyDrawing {
         let names = Set(inventory.links.flatMap { [$0.from, $0.to] }).sorted { ($0.count, $0) < ($1.count, $1) }
         let isComplete = inventory.links.count == names.count * (names.count - 1) / 2
         let speeds = Set(inventory.links.compactMap(\.megabytesPerSecond)).sorted()
-        let speed = speeds.isEmpty ? "" : ", \(Set([speeds[0], speeds[speeds.count - 1]]).sorted().map { "\($0 / 1000)" }.joined(separator: "–")) GB/s"
+        let speed =
+            speeds.isEmpty
+            ? ""
+            : ", \(Set([speeds[0], speeds[speeds.count - 1]]).sorted().map { "\($0 / 1000)" }.joined(separator: "–")) GB/s"
         let kind = first.kind == .nvlink ? "NVLink" : "xGMI"
-        return dim("\(kind): " + (isComplete ? "each to each of " : "\(inventory.links.count) pairs among ") + "\(names[0])…\(names[names.count - 1])\(speed)")
+        return dim(
+            "\(kind): " + (isComplete ? "each to each of " : "\(inventory.links.count) pairs among ")
+                + "\(names[0])…\(names[names.count - 1])\(speed)")
     }
 
     // MARK: - The legend
@@ -223,7 +241,9 @@ struct TopologyDrawing {
         var lines: [String] = []
         for holder in holders {
             let devices = holder.view.devices.keys.sorted().map { ", \($0)" }.joined()
-            lines.append("  \(paint(String(holder.letter), holder.colour))  \(holder.view.attempt)  CPUs \(holder.view.cpuset)\(devices)")
+            lines.append(
+                "  \(paint(String(holder.letter), holder.colour))  \(holder.view.attempt)  CPUs \(holder.view.cpuset)\(devices)"
+            )
         }
         var marks: [String] = []
         if machine.node != nil { marks.append("· free") }
@@ -238,7 +258,9 @@ struct TopologyDrawing {
         CPUSet(numbers).description.replacing("-", with: "–")
     }
 
-    private func paint(_ text: String, _ colour: Int) -> String { hasColours ? "\u{1B}[38;5;\(colour)m\(text)\u{1B}[0m" : text }
+    private func paint(_ text: String, _ colour: Int) -> String {
+        hasColours ? "\u{1B}[38;5;\(colour)m\(text)\u{1B}[0m" : text
+    }
     private func dim(_ text: String) -> String { hasColours ? "\u{1B}[2m\(text)\u{1B}[0m" : text }
     private func bold(_ text: String) -> String { hasColours ? "\u{1B}[1m\(text)\u{1B}[0m" : text }
 }

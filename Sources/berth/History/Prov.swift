@@ -7,7 +7,8 @@ import Foundation
 struct Prov: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Ask the history: what ran, on what, from what, and why.",
-        discussion: "It works on the local journal, whether a controller runs or not; with BERTH_CONTROLLER set, on that controller's.",
+        discussion:
+            "It works on the local journal, whether a controller runs or not; with BERTH_CONTROLLER set, on that controller's.",
         subcommands: [ProvShow.self, ProvSQL.self, ProvVerify.self])
 }
 
@@ -39,7 +40,9 @@ struct ProvSQL: AsyncParsableCommand {
     func run() async throws {
         let answer = try await History.answer(statement.joined(separator: " "), rowLimit: limit)
         if json {
-            let rows = answer.rows.map { row in Dictionary(zip(answer.columns, row), uniquingKeysWith: { first, _ in first }) }
+            let rows = answer.rows.map { row in
+                Dictionary(zip(answer.columns, row), uniquingKeysWith: { first, _ in first })
+            }
             try printJSON(rows)
         } else {
             var table = Table(answer.columns)
@@ -52,17 +55,23 @@ struct ProvSQL: AsyncParsableCommand {
 
 struct ProvVerify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Prove that no event was changed or removed, and that the tables say what the events say.")
+        commandName: "verify",
+        abstract: "Prove that no event was changed or removed, and that the tables say what the events say.")
 
     @Flag(help: "Print one JSON document.") var json = false
 
     func run() async throws {
         let result: JournalVerification =
-            Client.isRemote ? try await Client().get("/verify", timeout: .seconds(3600)) : try History.local(Journal.verify(path:))
-        if json { try printJSON(result) } else {
+            Client.isRemote
+            ? try await Client().get("/verify", timeout: .seconds(3600)) : try History.local(Journal.verify(path:))
+        if json {
+            try printJSON(result)
+        } else {
             for fault in result.faults { print(Terminal.coloured("✗ ", .red) + fault) }
             if result.faults.isEmpty {
-                print("\(result.events) events, no hole and no change; the tables say what they say.\nhead \(result.head)")
+                print(
+                    "\(result.events) events, no hole and no change; the tables say what they say.\nhead \(result.head)"
+                )
             }
         }
         if !result.faults.isEmpty { throw ExitCode(1) }

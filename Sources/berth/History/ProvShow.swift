@@ -5,7 +5,8 @@ import Foundation
 
 struct ProvShow: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Show a job's record: code, environment, inputs, stack, binding, decisions, events, outputs.")
+        commandName: "show",
+        abstract: "Show a job's record: code, environment, inputs, stack, binding, decisions, events, outputs.")
 
     @Argument(help: "The job, or a task of an array.") var job: String
     @Flag(help: "Print one JSON document.") var json = false
@@ -13,7 +14,9 @@ struct ProvShow: AsyncParsableCommand {
     func run() async throws {
         let id = try taskID(job)
         let sections = try await Self.sections(id)
-        guard let first = sections.first, !first.rows.isEmpty else { throw Failure(3, "There is no job \(id) in the history.") }
+        guard let first = sections.first, !first.rows.isEmpty else {
+            throw Failure(3, "There is no job \(id) in the history.")
+        }
         if json {
             let document = Dictionary(uniqueKeysWithValues: sections.map { ($0.name, $0.rows) })
             return try printJSON(document)
@@ -36,22 +39,38 @@ struct ProvShow: AsyncParsableCommand {
                 "environment", "Environment",
                 "SELECT name, ifnull(value, '(secret)') AS value FROM variable WHERE job_id = \(job) ORDER BY name"),
             try await Section(
-                "dependencies", "Dependencies", "SELECT on_job, condition FROM dependency WHERE job_id = \(job) ORDER BY on_job"),
+                "dependencies", "Dependencies",
+                "SELECT on_job, condition FROM dependency WHERE job_id = \(job) ORDER BY on_job"),
             try await Section(
                 "attempts", "Attempts",
-                "SELECT v.* FROM v_attempt v JOIN attempt a ON a.id = v.attempt_id WHERE a.job_id = \(job)\(task.replacing("task", with: "a.task")) ORDER BY a.task, a.number"),
+                "SELECT v.* FROM v_attempt v JOIN attempt a ON a.id = v.attempt_id WHERE a.job_id = \(job)\(task.replacing("task", with: "a.task")) ORDER BY a.task, a.number"
+            ),
             try await Section(
-                "devices", "Devices", "SELECT number AS attempt, node, device, kind, share FROM v_device_use WHERE job_id = \(job)\(task) ORDER BY number, device"),
-            try await Section("inputs", "Inputs", "SELECT number AS attempt, path, sha256, bytes, problem FROM v_input WHERE job_id = \(job)\(task) ORDER BY task, number, path"),
-            try await Section("outputs", "Outputs", "SELECT number AS attempt, path, sha256, bytes, problem FROM v_output WHERE job_id = \(job)\(task) ORDER BY task, number, path"),
-            try await Section("metrics", "Last metrics", "SELECT number AS attempt, name, value, max(time) AS time FROM v_metric WHERE job_id = \(job)\(task) GROUP BY task, number, name ORDER BY task, number, name"),
+                "devices", "Devices",
+                "SELECT number AS attempt, node, device, kind, share FROM v_device_use WHERE job_id = \(job)\(task) ORDER BY number, device"
+            ),
+            try await Section(
+                "inputs", "Inputs",
+                "SELECT number AS attempt, path, sha256, bytes, problem FROM v_input WHERE job_id = \(job)\(task) ORDER BY task, number, path"
+            ),
+            try await Section(
+                "outputs", "Outputs",
+                "SELECT number AS attempt, path, sha256, bytes, problem FROM v_output WHERE job_id = \(job)\(task) ORDER BY task, number, path"
+            ),
+            try await Section(
+                "metrics", "Last metrics",
+                "SELECT number AS attempt, name, value, max(time) AS time FROM v_metric WHERE job_id = \(job)\(task) GROUP BY task, number, name ORDER BY task, number, name"
+            ),
             try await Section(
                 "checkpoints", "Checkpoints",
-                "SELECT attempt_id, checkpoint, datetime(time_us / 1000000, 'unixepoch') || 'Z' AS time FROM report WHERE checkpoint IS NOT NULL AND \(attempts) ORDER BY attempt_id, time_us"),
+                "SELECT attempt_id, checkpoint, datetime(time_us / 1000000, 'unixepoch') || 'Z' AS time FROM report WHERE checkpoint IS NOT NULL AND \(attempts) ORDER BY attempt_id, time_us"
+            ),
             try await Section(
                 "decisions", "Decisions",
-                "SELECT number AS attempt, planned, node, runner_up, nodes_considered, policy, saw FROM v_decision WHERE job_id = \(job)\(task) ORDER BY task, number"),
-            try await Section("events", "Events", "SELECT seq, time, kind, hash FROM v_event WHERE job_id = \(job) ORDER BY seq"),
+                "SELECT number AS attempt, planned, node, runner_up, nodes_considered, policy, saw FROM v_decision WHERE job_id = \(job)\(task) ORDER BY task, number"
+            ),
+            try await Section(
+                "events", "Events", "SELECT seq, time, kind, hash FROM v_event WHERE job_id = \(job) ORDER BY seq"),
         ]
     }
 
@@ -76,7 +95,9 @@ struct ProvShow: AsyncParsableCommand {
             if filled.count > 8 {
                 for row in rows.prefix(10) {
                     for column in filled where (row[column] ?? .null).text != "" {
-                        Swift.print("  \(column)\(String(repeating: " ", count: max(1, 20 - column.count)))\((row[column] ?? .null).text)")
+                        Swift.print(
+                            "  \(column)\(String(repeating: " ", count: max(1, 20 - column.count)))\((row[column] ?? .null).text)"
+                        )
                     }
                     if rows.count > 1 { Swift.print("") }
                 }

@@ -8,8 +8,11 @@ struct JobArguments: ParsableArguments {
     @Option(help: "What the job is called (default: its program).") var name: String?
     @Option(help: "The queue; berth queues lists them.") var queue: String?
     @Option(help: "The project it counts for.") var project: String?
-    @Option(name: .customLong("label"), help: ArgumentHelp("A label to find it by.", valueName: "k=v")) var labels: [String] = []
-    @Option(name: .customLong("env"), help: ArgumentHelp("A variable; a name alone copies its value from here.", valueName: "k=v"))
+    @Option(name: .customLong("label"), help: ArgumentHelp("A label to find it by.", valueName: "k=v")) var labels:
+        [String] = []
+    @Option(
+        name: .customLong("env"),
+        help: ArgumentHelp("A variable; a name alone copies its value from here.", valueName: "k=v"))
     var environment: [String] = []
     @Option(name: .customLong("workdir"), help: "Where it runs (default: here).") var workingDirectory: String?
     @Option(help: "Cores (default: 1).") var cpus: Int?
@@ -23,22 +26,30 @@ struct JobArguments: ParsableArguments {
     @Option(help: "numa, package or node: how near together; with ? a wish.") var locality: String?
     @Option(help: "Nodes that start together.") var nodes: Int?
     @Flag(help: "The node for this job alone.") var exclusive = false
-    @Option(name: .customLong("constraint"), help: ArgumentHelp("What its node must be, like \"node.label.zone == 'b'\".", valueName: "expr"))
+    @Option(
+        name: .customLong("constraint"),
+        help: ArgumentHelp("What its node must be, like \"node.label.zone == 'b'\".", valueName: "expr"))
     var constraints: [String] = []
     @Option(help: ArgumentHelp("It is stopped after running so long.", valueName: "duration")) var time: String?
     @Option(help: ArgumentHelp("How long it usually runs.", valueName: "duration")) var expectedTime: String?
     @Option(help: ArgumentHelp("It ends if it has not started by then.", valueName: "time")) var deadline: String?
     @Option(help: ArgumentHelp("It does not start before.", valueName: "time")) var begin: String?
     @Flag(help: "It waits until berth release.") var hold = false
-    @Option(name: .customLong("after"), help: ArgumentHelp("It waits for a job: succeeded (default), failed, ended or started.", valueName: "job[:when]"))
+    @Option(
+        name: .customLong("after"),
+        help: ArgumentHelp(
+            "It waits for a job: succeeded (default), failed, ended or started.", valueName: "job[:when]"))
     var after: [String] = []
-    @Option(help: ArgumentHelp("Tasks: N, A-B or A,B,…; after % how many at a time.", valueName: "n")) var array: String?
+    @Option(help: ArgumentHelp("Tasks: N, A-B or A,B,…; after % how many at a time.", valueName: "n")) var array:
+        String?
     @Option(help: ArgumentHelp("Further attempts after a failure.", valueName: "n")) var retry: Int?
     @Option(help: ArgumentHelp("Where it keeps its checkpoints.", valueName: "dir")) var checkpoint: String?
     @Option(help: ArgumentHelp("Between the notice and the kill.", valueName: "duration")) var grace: String?
     @Option(help: "Start in a warm slot of this pool.") var pool: String?
-    @Option(name: .customLong("input"), help: ArgumentHelp("A file to hash before it starts.", valueName: "file")) var inputs: [String] = []
-    @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file")) var results: [String] = []
+    @Option(name: .customLong("input"), help: ArgumentHelp("A file to hash before it starts.", valueName: "file"))
+    var inputs: [String] = []
+    @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file"))
+    var results: [String] = []
     @Option(help: ArgumentHelp("Where its output goes (default: Berth's logs).", valueName: "file")) var output: String?
     @Option(help: ArgumentHelp("Where its errors go.", valueName: "file")) var error: String?
     @Option(help: "The same key never makes a second job.") var idempotencyKey: String?
@@ -129,11 +140,13 @@ struct SubmissionArguments: ParsableArguments {
             }
         case (true, true, let script?):
             let name = script.split(separator: "/").last.map(String.init) ?? script
-            var specification = JobSpecification(name: name, workingDirectory: context.directory, queue: context.defaultQueue)
+            var specification = JobSpecification(
+                name: name, workingDirectory: context.directory, queue: context.defaultQueue)
             specification.script = String(decoding: try Self.bytes(of: script), as: UTF8.self)
             return [JobDescription(specification)]
         case (true, true, nil):
-            throw Failure(2, "There is nothing to submit. Name a program after -- (berth submit -- CMD), a file or --script.")
+            throw Failure(
+                2, "There is nothing to submit. Name a program after -- (berth submit -- CMD), a file or --script.")
         default:
             throw Failure(2, "A program after --, description files and --script do not go together. Use one of them.")
         }
@@ -174,7 +187,8 @@ struct SubmissionArguments: ParsableArguments {
     /// What the job takes along from where it was submitted: where programs are found, and the code's state.
     private static func complete(_ job: inout JobSpecification, _ variables: [String: String]) {
         let inherited = [
-            "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH",
+            "PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "CONDA_PREFIX",
+            "PYTHONPATH",
             "LD_LIBRARY_PATH", "MODULEPATH",
         ]
         for (name, value) in variables where inherited.contains(name) || name.hasPrefix("LC_") {
@@ -192,23 +206,13 @@ extension CodeState {
             guard place.path != "/" else { return nil }
             place.deleteLastPathComponent()
         }
-        guard let commit = git(["rev-parse", "HEAD"], in: place.path), commit.count >= 40 else { return nil }
-        let changes = git(["status", "--porcelain", "--untracked-files=no"], in: place.path)
-        return CodeState(repository: place.path, commit: commit, isDirty: changes?.isEmpty == false)
-    }
-
-    private static func git(_ arguments: [String], in directory: String) -> String? {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["git", "-C", directory] + arguments
-        let pipe = Pipe()
-        process.standardOutput = pipe
-        process.standardError = FileHandle.nullDevice
-        process.standardInput = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return nil }
-        let data = pipe.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { return nil }
-        return String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        let question = ["git", "-C", place.path, "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+        guard let lines = Subprogram.output(of: question)?.split(separator: "\n") else { return nil }
+        let mark = "# branch.oid "
+        guard let commit = lines.first(where: { $0.hasPrefix(mark) })?.dropFirst(mark.count), commit.count >= 40 else {
+            return nil
+        }
+        return CodeState(
+            repository: place.path, commit: String(commit), isDirty: lines.contains { !$0.hasPrefix("#") })
     }
 }

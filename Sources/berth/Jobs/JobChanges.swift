@@ -52,7 +52,9 @@ struct Release: JobChange {
 
 struct Requeue: JobChange {
     static let configuration = CommandConfiguration(
-        abstract: "Send running jobs back to the queue, or run ended ones again (of an array, the tasks that did not succeed).")
+        abstract:
+            "Send running jobs back to the queue, or run ended ones again (of an array, the tasks that did not succeed)."
+    )
     static let verb = "requeue"
     static let done = "is in the queue again"
     @Argument(help: "Jobs, or tasks of arrays.") var jobs: [String]

@@ -12,7 +12,8 @@ struct Jobs: AsyncParsableCommand {
     @Option(help: "In this queue.") var queue: String?
     @Option(help: "With this name.") var name: String?
     @Option(help: ArgumentHelp("With this label.", valueName: "k=v")) var label: [String] = []
-    @Option(help: ArgumentHelp("Submitted since: a time, or a duration ago (2h).", valueName: "time")) var since: String?
+    @Option(help: ArgumentHelp("Submitted since: a time, or a duration ago (2h).", valueName: "time")) var since:
+        String?
     @Option(help: ArgumentHelp("The newest so many.", valueName: "n")) var limit = 1000
     @OptionGroup var listing: ListingOptions
 

@@ -7,7 +7,8 @@ import Synchronization
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Submit a job, stream its output, and exit as it does.",
-        usage: "berth run [OPTIONS] -- CMD ARG…\n       berth run [OPTIONS] FILE.yaml\n       berth run [OPTIONS] --script FILE",
+        usage:
+            "berth run [OPTIONS] -- CMD ARG…\n       berth run [OPTIONS] FILE.yaml\n       berth run [OPTIONS] --script FILE",
         discussion: "Ctrl-C tells how to cancel it, a second one cancels it. Without this terminal the job goes on.")
 
     @OptionGroup var submission: SubmissionArguments
@@ -17,13 +18,17 @@ struct Run: AsyncParsableCommand {
         let ids = try await submission.submit(to: client)
         guard ids.count == 1, let id = ids.first else {
             throw Failure(
-                2, "berth run takes one job, and these were \(ids.count): \(ids.joined(separator: ", ")). They go on; see berth wait.")
+                2,
+                "berth run takes one job, and these were \(ids.count): \(ids.joined(separator: ", ")). They go on; see berth wait."
+            )
         }
         let interrupts = Interrupts(job: id, client: client)
         let job: JobView = try await client.patiently { try await $0.get("/jobs/\(id)") }
         if job.array == nil {
-            async let output: Void = OutputFollower(client: client, job: id, isStandardError: false).copy(to: .standardOutput)
-            async let errors: Void = OutputFollower(client: client, job: id, isStandardError: true).copy(to: .standardError)
+            async let output: Void = OutputFollower(client: client, job: id, isStandardError: false).copy(
+                to: .standardOutput)
+            async let errors: Void = OutputFollower(client: client, job: id, isStandardError: true).copy(
+                to: .standardError)
             _ = try await (output, errors)
         }
         let ended = try await client.end(of: id)

@@ -17,34 +17,51 @@ struct Show: AsyncParsableCommand {
         lines.add("Exit", job.exitCode.map { "code \($0)" } ?? job.signal.map { "signal \($0)" })
         lines.add("Message", job.message)
         lines.add("User", job.user + (job.project.map { ", project \($0)" } ?? "") + ", queue \(job.queue)")
-        lines.add("Labels", job.labels.isEmpty ? nil : job.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
-        lines.add("Command", job.script == nil ? job.command.map(\.shellQuoted).joined(separator: " ") : "a script of \(job.script?.utf8.count ?? 0) bytes")
+        lines.add(
+            "Labels",
+            job.labels.isEmpty
+                ? nil : job.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " "))
+        lines.add(
+            "Command",
+            job.script == nil
+                ? job.command.map(\.shellQuoted).joined(separator: " ")
+                : "a script of \(job.script?.utf8.count ?? 0) bytes")
         lines.add("Directory", job.workingDirectory)
         lines.add("Asks for", job.resources.summary)
         for alternative in job.alternatives { lines.add("or", alternative.summary) }
-        lines.add("After", job.dependencies.isEmpty ? nil : job.dependencies.map { "\($0.job) \($0.when)" }.joined(separator: ", "))
+        lines.add(
+            "After",
+            job.dependencies.isEmpty ? nil : job.dependencies.map { "\($0.job) \($0.when)" }.joined(separator: ", "))
         lines.add("Tasks", job.array.map { "\($0): \(job.taskSummary)" })
         lines.add("Time limit", job.timeLimit.map { Duration.seconds($0).text })
         lines.add("Submitted", Terminal.time(job.submitTime))
-        lines.add("Started", job.startTime.map { Terminal.time($0) + "  (waited \(Terminal.span(from: job.submitTime, to: $0)))" })
-        lines.add("Ended", job.endTime.map { Terminal.time($0) + "  (ran \(Terminal.span(from: job.startTime, to: $0)))" })
+        lines.add(
+            "Started",
+            job.startTime.map { Terminal.time($0) + "  (waited \(Terminal.span(from: job.submitTime, to: $0)))" })
+        lines.add(
+            "Ended", job.endTime.map { Terminal.time($0) + "  (ran \(Terminal.span(from: job.startTime, to: $0)))" })
         lines.print()
         for attempt in job.attempts.suffix(20) { show(attempt) }
         if job.attempts.count > 20 {
-            Terminal.note("The last 20 of \(job.attempts.count) attempts; --json shows all, berth show \(job.id).N one task's.")
+            Terminal.note(
+                "The last 20 of \(job.attempts.count) attempts; --json shows all, berth show \(job.id).N one task's.")
         }
     }
 
     private func show(_ attempt: AttemptView) {
         print("")
         var lines = Sheet()
-        lines.add("Attempt", attempt.id + " on \(attempt.node): \(attempt.state.rawValue)" + (attempt.reason.map { " (\($0))" } ?? ""))
+        lines.add(
+            "Attempt",
+            attempt.id + " on \(attempt.node): \(attempt.state.rawValue)" + (attempt.reason.map { " (\($0))" } ?? ""))
         lines.add("Message", attempt.message)
         lines.add("Granted", attempt.granted.summary)
         if let bound = attempt.bound {
             lines.add(
-                "Bound", "CPUs \(bound.cpuset)"
-                    + (bound.numaNodes.isEmpty ? "" : ", NUMA \(bound.numaNodes.map(String.init).joined(separator: ","))")
+                "Bound",
+                "CPUs \(bound.cpuset)"
+                    + (bound.numaNodes.isEmpty
+                        ? "" : ", NUMA \(bound.numaNodes.map(String.init).joined(separator: ","))")
                     + (bound.devices.isEmpty ? "" : ", \(bound.devices.joined(separator: ", "))"))
             for note in bound.notes { lines.add("Note", note) }
         }
@@ -56,7 +73,11 @@ struct Show: AsyncParsableCommand {
                     + "read \(ByteCount.text($0.readBytes)), wrote \(ByteCount.text($0.writtenBytes))"
             })
         lines.add("Progress", attempt.progress.map { "\(Int($0 * 100)) %" + (attempt.note.map { "  \($0)" } ?? "") })
-        lines.add("Metrics", attempt.metrics.isEmpty ? nil : attempt.metrics.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+        lines.add(
+            "Metrics",
+            attempt.metrics.isEmpty
+                ? nil
+                : attempt.metrics.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
         lines.add("Checkpoint", attempt.checkpoint)
         for file in attempt.inputs { lines.add("Input", file.summary) }
         for file in attempt.outputs { lines.add("Output", file.summary) }
@@ -74,7 +95,9 @@ struct Sheet {
 
     func print() {
         for (name, value, colour) in lines {
-            Swift.print(Terminal.coloured(name + String(repeating: " ", count: max(1, 12 - name.count)), .dim) + Terminal.coloured(value, colour))
+            Swift.print(
+                Terminal.coloured(name + String(repeating: " ", count: max(1, 12 - name.count)), .dim)
+                    + Terminal.coloured(value, colour))
         }
     }
 }
@@ -90,7 +113,9 @@ extension ResourcesView {
         }
         for device in devices {
             let attributes = device.attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-            parts.append("\(device.count) \(device.kind)" + (attributes.isEmpty ? "" : " (\(attributes.joined(separator: ", ")))"))
+            parts.append(
+                "\(device.count) \(device.kind)"
+                    + (attributes.isEmpty ? "" : " (\(attributes.joined(separator: ", ")))"))
         }
         if locality != "node" { parts.append("within one \(locality)") }
         if nodes > 1 { parts.append("on \(nodes) nodes") }

@@ -7,7 +7,9 @@ import Foundation
 struct Submit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Submit jobs; prints their ids.",
-        usage: "berth submit [OPTIONS] -- CMD ARG…\n       berth submit [OPTIONS] FILE.yaml…\n       berth submit [OPTIONS] --script FILE")
+        usage:
+            "berth submit [OPTIONS] -- CMD ARG…\n       berth submit [OPTIONS] FILE.yaml…\n       berth submit [OPTIONS] --script FILE"
+    )
 
     @OptionGroup var submission: SubmissionArguments
     @Flag(help: "Print one JSON document.") var json = false
@@ -24,7 +26,8 @@ extension SubmissionArguments {
         let jobs = try descriptions()
         let keys = Set(jobs.compactMap(\.idempotencyKey))
         guard keys.count <= 1 else {
-            throw Failure(2, "The descriptions name \(keys.count) idempotency keys; what is submitted together has one.")
+            throw Failure(
+                2, "The descriptions name \(keys.count) idempotency keys; what is submitted together has one.")
         }
         let key = keys.first ?? UUID().uuidString.lowercased()
         let body = try JobDescription.body(jobs, key: key)

@@ -22,15 +22,19 @@ struct Why: AsyncParsableCommand {
         print("• " + reason.text)
         let width = reason.nodes.map(\.node.count).max() ?? 0
         for node in reason.nodes.prefix(20) {
-            print("    " + node.node + String(repeating: " ", count: width - node.node.count) + "  " + node.short.joined(separator: "; "))
+            print(
+                "    " + node.node + String(repeating: " ", count: width - node.node.count) + "  "
+                    + node.short.joined(separator: "; "))
         }
         if reason.nodes.count > 20 { print("    … and \(reason.nodes.count - 20) more nodes (--json shows all)") }
         if let remedy = reason.remedy { print("  → " + remedy) }
     }
 
     private func show(_ decision: Decision, node: String) {
-        print("It was placed on \(node), the best of \(decision.candidates.count) that fit among \(decision.nodesConsidered)"
-            + (decision.nodesConsidered == 1 ? " node" : " nodes") + ", with \(decision.jobsAhead) jobs looked at before it.")
+        print(
+            "It was placed on \(node), the best of \(decision.candidates.count) that fit among \(decision.nodesConsidered)"
+                + (decision.nodesConsidered == 1 ? " node" : " nodes")
+                + ", with \(decision.jobsAhead) jobs looked at before it.")
         if let chosen = decision.chosen { print("  \(chosen.node): \(chosen.score.summary)") }
         if let runnerUp = decision.runnerUp { print("  next best, \(runnerUp.node): \(runnerUp.score.summary)") }
         for (reason, count) in decision.rejected.sorted(by: { $0.key < $1.key }) {

@@ -19,7 +19,12 @@ enum Terminal {
     static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 
     enum Colour: String {
-        case red = "31", green = "32", yellow = "33", blue = "34", cyan = "36", dim = "2", bold = "1"
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+        case cyan = "36"
+        case dim = "2"
+        case bold = "1"
     }
 
     static func coloured(_ text: String, _ colour: Colour?) -> String {
@@ -103,7 +108,9 @@ struct Table {
             let wanted = name.uppercased().filter { $0 != " " }
             guard let column = titles.firstIndex(of: wanted) else {
                 let known = titles.map { $0.lowercased() }
-                let hint = String(name).nearest(in: known).map { "Did you mean \"\($0)\"?" } ?? "There are \(known.joined(separator: ", "))."
+                let hint =
+                    String(name).nearest(in: known).map { "Did you mean \"\($0)\"?" }
+                    ?? "There are \(known.joined(separator: ", "))."
                 throw Failure(2, "There is no column \"\(name)\". \(hint)")
             }
             return column

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""What a user waits for, measured on this machine through the programs as they are built: start, launches, submissions.
+
+    swift build -c release --product berth && swift build -c release --product berth-keeper
+    Benchmarks/end_to_end.py            # prints a table
+    Benchmarks/end_to_end.py --json     # prints one document; baseline.json is such a one
+
+Everything runs in one go on a controller and an agent of its own, with its peers (xargs, a bare posix_spawn loop) in
+between, so that ratios hold on a machine that is slow today. Quote medians and ratios, never a single time.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import platform
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path):
+        super().__init__("localhost")
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self.path)
+
+
+class Berth:
+    """A controller and an agent in a state directory of their own."""
+
+    def __init__(self, programs):
+        self.program = os.path.join(programs, "berth")
+        self.state = tempfile.mkdtemp(prefix="berth-benchmark-")
+        self.environment = dict(os.environ, BERTH_STATE_DIR=self.state)
+        for name in ("BERTH_CONTROLLER", "BERTH_TOKEN", "BERTH_TOKEN_FILE"):
+            self.environment.pop(name, None)
+
+    def run(self, *arguments):
+        done = subprocess.run([self.program, *arguments], env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            sys.exit(f"berth {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def start(self):
+        """Seconds from `berth up` to the answer of the first `berth nodes`."""
+        begin = time.perf_counter()
+        self.run("up", "--detach")
+        if json.loads(self.run("nodes", "--json"))[0]["state"] != "up":
+            sys.exit("The node is not up.")
+        return time.perf_counter() - begin
+
+    def stop(self):
+        self.run("down")
+        subprocess.run(["rm", "-rf", self.state], check=False)
+
+    def rows(self, statement):
+        return json.loads(self.run("prov", "sql", "--json", "--limit", "1000000", statement))
+
+    def processor_seconds(self):
+        """What the daemon has used so far."""
+        with open(os.path.join(self.state, "controller.pid")) as file:
+            pid = file.readline().strip()
+        with open(f"/proc/{pid}/stat") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def timed(action):
+    begin = time.perf_counter()
+    action()
+    return time.perf_counter() - begin
+
+
+def spawn_loop(count):
+    for _ in range(count):
+        os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+
+
+def xargs(count):
+    numbers = "\n".join(map(str, range(count)))
+    subprocess.run(["xargs", "-P2", "-n1", "/bin/true"], input=numbers, text=True, check=True)
+
+
+def array(berth, count):
+    job = berth.run("submit", "--array", str(count), "--", "/bin/true")
+    berth.run("wait", job)
+    ended = berth.rows(f"SELECT count(*) AS n FROM v_attempt WHERE job_id = {job} AND state = 'succeeded'")
+    if ended[0]["n"] != count:
+        sys.exit(f"{ended[0]['n']} of {count} tasks have succeeded.")
+
+
+def submissions(berth, count):
+    """Acknowledged submissions a second from one running client; the jobs are held, so that nothing else runs."""
+    connection = UnixConnection(os.path.join(berth.state, "berth.sock"))
+    connection.connect()
+    begin = time.perf_counter()
+    for _ in range(count):
+        job = {"name": "held", "command": ["true"], "workingDirectory": "/", "hold": True}
+        body = json.dumps({"key": str(uuid.uuid4()), "jobs": [job]})
+        connection.request("POST", "/api/v1/jobs", body, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 201:
+            sys.exit(f"A submission was answered with {answer.status}.")
+    return count / (time.perf_counter() - begin)
+
+
+def start_latencies(berth, count):
+    """Milliseconds from the accepted submission to the job's own first instruction, one job after the other."""
+    script = "import time; print(time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000)"
+    static = os.path.join(berth.state, "stamp")
+    with open(static + ".c", "w") as file:
+        file.write("#include <stdio.h>\n#include <time.h>\nint main(void) { struct timespec t; "
+                   "clock_gettime(CLOCK_REALTIME, &t); printf(\"%lld\\n\", t.tv_sec * 1000000LL + t.tv_nsec / 1000); }\n")
+    compiled = subprocess.run(["cc", "-O1", "-o", static, static + ".c"], capture_output=True).returncode == 0
+    command = [static] if compiled else [sys.executable, "-S", "-c", script]
+    latencies = []
+    for _ in range(count):
+        job = berth.run("submit", "--", *command)
+        berth.run("wait", job)
+        first = int(berth.run("logs", job))
+        submitted = berth.rows(f"SELECT submitted_us AS t FROM job WHERE id = {job}")[0]["t"]
+        latencies.append((first - submitted) / 1000)
+    return latencies
+
+
+def percentile(values, part):
+    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+
+
+def measure(programs, runs):
+    berth = Berth(programs)
+    result = {"machine": f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}"}
+    result["upToFirstAnswerSeconds"] = round(berth.start(), 3)
+    try:
+        count = 1000
+        arrays, loops, parallel = [], [], []
+        used = 0.0
+        for _ in range(runs):
+            before = berth.processor_seconds()
+            arrays.append(timed(lambda: array(berth, count)))
+            used += berth.processor_seconds() - before
+            loops.append(timed(lambda: spawn_loop(count)))
+            parallel.append(timed(lambda: xargs(count)))
+        result["tasksPerSecond"] = round(count / statistics.median(arrays), 1)
+        result["spawnLoopPerSecond"] = round(count / statistics.median(loops), 1)
+        result["xargsPerSecond"] = round(count / statistics.median(parallel), 1)
+        result["ratioToSpawnLoop"] = round(statistics.median(b / a for a, b in zip(arrays, loops)), 3)
+        result["ratioToXargs"] = round(statistics.median(b / a for a, b in zip(arrays, parallel)), 3)
+        result["daemonMillisecondsPerTask"] = round(used * 1000 / (runs * count), 2)
+        result["submissionsPerSecond"] = round(submissions(berth, 500), 1)
+        calls = [timed(lambda: berth.run("submit", "--hold", "--", "true")) for _ in range(100)]
+        result["submitCallMilliseconds"] = {
+            "median": round(statistics.median(calls) * 1000, 1), "p99": round(percentile(calls, 0.99) * 1000, 1)}
+        latencies = start_latencies(berth, 100)
+        result["submissionToFirstInstructionMilliseconds"] = {
+            "median": round(statistics.median(latencies), 2), "p99": round(percentile(latencies, 0.99), 2)}
+    finally:
+        berth.stop()
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print one document")
+    parser.add_argument("--runs", type=int, default=3, help="runs of what is compared with peers")
+    parser.add_argument("--programs", default=os.path.join(ROOT, ".build", "release"), help="where berth is")
+    arguments = parser.parse_args()
+    result = measure(arguments.programs, arguments.runs)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return
+    for name, value in result.items():
+        print(f"{name:42}{value if not isinstance(value, dict) else ', '.join(f'{k} {v}' for k, v in value.items())}")
+
+
+if __name__ == "__main__":
+    main()

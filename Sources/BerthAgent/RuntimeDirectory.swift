@@ -1,0 +1,55 @@
+import BerthModel
+import Foundation
+import Glibc
+
+/// Where an agent keeps what lives no longer than this boot: orders, records and sockets of attempts.
+///
+/// On a file system in memory if there is one, since an attempt makes a dozen small files and removes them again: an
+/// ext4 without a journal, for one, searches past every inode that was removed in the last minute. What a crash of the
+/// machine takes away with it are attempts that the crash has ended as well; the controller runs them again.
+enum RuntimeDirectory {
+    /// The directory for a state directory's attempts, made if it is not there; the state directory has a link to it.
+    static func attempts(of stateDirectory: String) throws -> String {
+        let link = stateDirectory + "/attempts"
+        guard let parent = memoryFileSystem() else {
+            try make(link)
+            return link
+        }
+        var hasher = StableHasher()
+        hasher.combine(stateDirectory)
+        let directory = parent + "/berth-\(getuid())-\(hasher.text)"
+        try make(directory)
+        if symlink(directory, link) != 0 {
+            guard errno == EEXIST else { throw ExecutionProblem("\(link) cannot be made", errno) }
+            guard (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) != directory else {
+                return directory
+            }
+            // A directory of its own, or a link of another boot's: it goes if nothing is in it.
+            guard unlink(link) == 0 || rmdir(link) == 0, symlink(directory, link) == 0 else {
+                throw ExecutionProblem("\(link) cannot be replaced by a link to \(directory)", errno)
+            }
+        }
+        return directory
+    }
+
+    /// Removes the directory if no attempt is left in it.
+    static func leave(_ directory: String) { rmdir(directory) }
+
+    /// A directory of ours that nobody else may enter.
+    private static func make(_ path: String) throws {
+        guard mkdir(path, 0o700) != 0 else { return }
+        var status = stat()
+        guard errno == EEXIST, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == getuid(),
+            status.st_mode & 0o022 == 0
+        else { throw ExecutionProblem("\(path) cannot be used: it is not this user's own directory. Remove it.") }
+    }
+
+    private static func memoryFileSystem() -> String? {
+        let own = ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"]
+        return [own, "/run", "/dev/shm"].compactMap(\.self).first { path in
+            var status = statfs()
+            let tmpfs = 0x0102_1994  // TMPFS_MAGIC, statfs(2)
+            return statfs(path, &status) == 0 && Int(status.f_type) == tmpfs && access(path, W_OK | X_OK) == 0
+        }
+    }
+}
