@@ -109,9 +109,9 @@ let package = Package(
         .testTarget(
             name: "BerthJournalTests",
             dependencies: ["BerthModel", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb]),
-        .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux", "berth-keeper"]),
+        .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux"]),
         .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
-        .testTarget(name: "IntegrationTests", dependencies: ["berth", "berth-keeper"]),
+        .testTarget(name: "IntegrationTests"),
     ]
 )
 

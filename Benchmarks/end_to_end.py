@@ -3,7 +3,7 @@
 
     swift build -c release --product berth && swift build -c release --product berth-keeper
     Benchmarks/end_to_end.py            # prints a table
-    Benchmarks/end_to_end.py --json     # prints one document; baseline.json is such a one
+    Benchmarks/end_to_end.py --json     # prints one document
 
 Everything runs in one go on a controller and an agent of its own, with its peers (xargs, a bare posix_spawn loop) in
 between, so that ratios hold on a machine that is slow today. Quote medians and ratios, never a single time.

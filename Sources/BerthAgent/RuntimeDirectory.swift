@@ -11,6 +11,12 @@ enum RuntimeDirectory {
     /// The directory for a state directory's attempts, made if it is not there; the state directory has a link to it.
     static func attempts(of stateDirectory: String) throws -> String {
         let link = stateDirectory + "/attempts"
+        // Where an earlier agent has left attempts, there they are, even if this one would choose another place.
+        if let entries = try? FileManager.default.contentsOfDirectory(atPath: link + "/"), !entries.isEmpty {
+            let place = (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) ?? link
+            try make(place)
+            return place
+        }
         guard let parent = memoryFileSystem() else {
             try make(link)
             return link

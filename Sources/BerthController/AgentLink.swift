@@ -46,6 +46,6 @@ final class AgentLink: Sendable {
 }
 
 /// The node's agent cannot be asked.
-struct NodeUnreachable: Error, CustomStringConvertible {
-    var description: String { "The node's agent is not connected." }
+public struct NodeUnreachable: Error, CustomStringConvertible {
+    public var description: String { "The node's agent is not connected." }
 }

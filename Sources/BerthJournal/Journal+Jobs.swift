@@ -39,7 +39,10 @@ extension Journal: History {
         }
     }
 
-    /// Jobs that pass `filter`, without their attempts, the oldest first.
+    /// How many attempts a listing shows of each job, the first ones; an array may have a million.
+    public static let attemptsInListing = 100
+
+    /// Jobs that pass `filter`, the oldest first, each with at most `attemptsInListing` attempts.
     public func jobs(_ filter: JobFilter) throws -> [JobRecord] {
         var conditions: [String] = []
         var arguments = StatementArguments()
@@ -68,7 +71,11 @@ extension Journal: History {
             try Row.fetchAll(
                 database, sql: Self.jobColumns + " \(test) ORDER BY id DESC \(limit)", arguments: arguments
             )
-            .reversed().map { try record($0, in: database) }
+            .reversed().map { row in
+                var job = try record(row, in: database)
+                job.attempts = try attempts(of: job.id, in: database, limit: Self.attemptsInListing)
+                return job
+            }
         }
     }
 
@@ -170,11 +177,11 @@ extension Journal: History {
         ).first { IndexRanges($0["tasks"] as String)?.contains(index) == true }
     }
 
-    private func attempts(of id: TaskID, in database: Database) throws -> [AttemptRecord] {
+    private func attempts(of id: TaskID, in database: Database, limit: Int = -1) throws -> [AttemptRecord] {
         let rows = try Row.fetchAll(
             database,
-            sql: "SELECT * FROM attempt WHERE job_id = ? AND task = ifnull(?, task) ORDER BY task, number",
-            arguments: [id.job.row, id.index])
+            sql: "SELECT * FROM attempt WHERE job_id = ? AND task = ifnull(?, task) ORDER BY task, number LIMIT ?",
+            arguments: [id.job.row, id.index, limit])
         return try rows.compactMap { row in
             guard let attempt: Attempt = try EventCoding.value(row["attempt"]),
                 let state = AttemptRecord.State(rawValue: row["state"])

@@ -34,7 +34,7 @@ public func replaceFile(_ path: String, with bytes: [UInt8], isDurable: Bool, mo
     close(descriptor)
     guard isWritten else { throw .system("\(partial) cannot be written", code) }
     guard rename(partial, path) == 0 else { throw .system("\(path) cannot be put in place", errno) }
-    if isDurable, let end = path.lastIndex(of: "/") { syncDirectory(String(path[..<end])) }
+    if isDurable { syncDirectory(path.lastIndex(of: "/").map { String(path[...$0]) } ?? ".") }
 }
 
 /// Makes a directory's entries durable; a file system that cannot is left alone.

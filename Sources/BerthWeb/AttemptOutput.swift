@@ -25,9 +25,18 @@ struct AttemptOutput: Sendable {
             throw Problem(kind: "notFound", problem: "Job \(id) has no attempt \(number).")
         }
         guard attempt.launch != nil else { return attempt.end == nil && follows ? await wait() : nil }
-        let part = try await controller.output(
-            of: attempt.attempt, specification: job.submission.specification, isStandardError: isStandardError,
-            offset: offset, wait: follows ? .seconds(2) : .zero)
+        let part: LogPart
+        do {
+            part = try await controller.output(
+                of: attempt.attempt, specification: job.submission.specification, isStandardError: isStandardError,
+                offset: offset, wait: follows ? .seconds(2) : .zero)
+        } catch let error as NodeUnreachable {
+            // An agent that is started anew comes back; what the job wrote meanwhile is not lost.
+            guard follows, await controller.cluster.nodes[attempt.attempt.allocation.node]?.isUp == true else {
+                throw error
+            }
+            return await wait()
+        }
         if let problem = part.problem { throw Problem(kind: "unavailable", problem: problem) }
         return part.isAtEnd || (part.data.isEmpty && !follows) ? nil : part.data
     }

@@ -14,7 +14,7 @@ import Testing
         let kills = settings["BERTH_CHAOS_KILLS"].flatMap { Int($0) } ?? 20
         var chaos = Chaos(berth: berth, seed: seed)
         do {
-            try chaos.begin(tasks: kills * 2)
+            try chaos.begin(tasks: kills * 4)
             for _ in 0..<kills { try chaos.step() }
             let ids = try chaos.end()
 
@@ -29,7 +29,8 @@ import Testing
             let verification = try berth("prov", "verify")
             #expect(verification.code == 0, "seed \(seed): \(verification)")
             if let sqlite = Tools.sqlite {
-                let check = try berth.start(program: sqlite, [berth.state + "/berth.sqlite", "PRAGMA integrity_check"]).ended()
+                let check = try berth.start(program: sqlite, [berth.state + "/berth.sqlite", "PRAGMA integrity_check"])
+                    .ended()
                 #expect(check.output == "ok\n", "seed \(seed): \(check)")
             }
         } catch {

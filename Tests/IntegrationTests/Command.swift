@@ -74,7 +74,8 @@ final class Command {
             kill(process, SIGKILL)
             waitpid(process, nil, 0)
             status = SIGKILL
-            throw TestProblem("\(words) hangs.\n\(String(decoding: output.suffix(2000), as: UTF8.self))\(errors.suffix(2000))")
+            throw TestProblem(
+                "\(words) hangs.\n\(String(decoding: output.suffix(2000), as: UTF8.self))\(errors.suffix(2000))")
         }
         let status = status ?? 0
         let signal = status & 0x7f

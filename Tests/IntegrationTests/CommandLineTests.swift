@@ -21,8 +21,10 @@ import Testing
 
     @Test func `each command explains itself`() throws {
         let names = [
-            "submit", "run", "wait", "jobs", "show", "logs", "cancel", "hold", "release", "requeue", "why", "notify", "nodes",
-            "show-node", "drain", "undrain", "topology", "queues", "prov", "up", "down", "controller", "agent", "completion",
+            "submit", "run", "wait", "jobs", "show", "logs", "cancel", "hold", "release", "requeue", "why", "notify",
+            "nodes",
+            "show-node", "drain", "undrain", "topology", "queues", "prov", "up", "down", "controller", "agent",
+            "completion",
             "version",
         ]
         for command in [[]] + names.map({ [$0] }) + [["prov", "show"], ["prov", "sql"], ["prov", "verify"]] {
@@ -61,26 +63,42 @@ import Testing
 
     @Test func `nodes, queues, topology and version have their promised names`() throws {
         let node = try berth.json("nodes")[0]
-        #expect(node.names.isSuperset(of: ["name", "state", "labels", "cores", "freeCores", "memoryBytes", "freeMemoryBytes", "devices", "holders", "drainReason"]))
+        #expect(
+            node.names.isSuperset(of: [
+                "name", "state", "labels", "cores", "freeCores", "memoryBytes", "freeMemoryBytes", "devices", "holders",
+                "drainReason",
+            ]))
 
         let queues = try berth.json("queues").elements
         #expect(queues.map { $0["name"].text } == ["urgent", "batch", "spot"])
         #expect(queues.filter { $0["isDefault"].flag == true }.map { $0["name"].text } == ["batch"])
-        #expect(queues[0].names.isSuperset(of: ["name", "tier", "preemptible", "maximumRunning", "maximumTime", "defaultTime", "running", "waiting"]))
+        #expect(
+            queues[0].names.isSuperset(of: [
+                "name", "tier", "preemptible", "maximumRunning", "maximumTime", "defaultTime", "running", "waiting",
+            ]))
 
         let name = try #require(node["name"].text)
-        for topology in [try berth.json("topology", name), try berth.json("topology", "--synthetic", "package:2 core:4 pu:2")] {
-            #expect(topology.names.isSuperset(of: ["packages", "numaNodes", "cores", "pus", "memoryBytes", "memorySource", "cpuKinds", "devices"]), "\(topology)")
+        for topology in [
+            try berth.json("topology", name), try berth.json("topology", "--synthetic", "package:2 core:4 pu:2"),
+        ] {
+            #expect(
+                topology.names.isSuperset(of: [
+                    "packages", "numaNodes", "cores", "pus", "memoryBytes", "memorySource", "cpuKinds", "devices",
+                ]), "\(topology)")
         }
-        let device = try #require(try berth.json("topology", name)["devices"].elements.first { $0["kind"].text == "qsim" })
-        #expect(device.names.isSuperset(of: ["kind", "model", "pciAddress", "uuid", "memoryBytes", "numaNodes", "health"]), "\(device)")
+        let device = try #require(
+            try berth.json("topology", name)["devices"].elements.first { $0["kind"].text == "qsim" })
+        #expect(
+            device.names.isSuperset(of: ["kind", "model", "pciAddress", "uuid", "memoryBytes", "numaNodes", "health"]),
+            "\(device)")
         #expect(try berth.json("version")["version"].text?.isEmpty == false)
     }
 
     @Test func `a described machine is drawn without a controller`() throws {
         let elsewhere = ["BERTH_STATE_DIR": berth.work + "/none"]
 
-        let machine = try berth.json("topology", "--synthetic", "package:2 [numa(memory=64GiB)] core:8 pu:2", environment: elsewhere)
+        let machine = try berth.json(
+            "topology", "--synthetic", "package:2 [numa(memory=64GiB)] core:8 pu:2", environment: elsewhere)
 
         #expect(machine["packages"].integer == 2 && machine["cores"].integer == 16 && machine["pus"].integer == 32)
         #expect(machine["numaNodes"].integer == 2 && machine["memoryBytes"].integer == 128 << 30)
@@ -100,7 +118,10 @@ import Testing
 
     @Test func `every document of JSON ends its output`() throws {
         try berth.submit("--hold", "--", "true")
-        for arguments in [["submit", "--", "true"], ["wait", "2"], ["why", "1"], ["show-node", try berth.json("nodes")[0]["name"].text ?? ""], ["prov", "verify"]] {
+        for arguments in [
+            ["submit", "--", "true"], ["wait", "2"], ["why", "1"],
+            ["show-node", try berth.json("nodes")[0]["name"].text ?? ""], ["prov", "verify"],
+        ] {
             let result = try berth.successfully(arguments + ["--json"])
             #expect(throws: Never.self, "\(result)") { try JSON(parsing: result.bytes) }
         }

@@ -10,7 +10,8 @@ struct ExampleTests {
         berth = try Installation()
         let place = URL(fileURLWithPath: Tools.examplesPython ?? "").deletingLastPathComponent().path
         berth.environment["PATH"] = place + ":" + (berth.environment["PATH"] ?? "")
-        try FileManager.default.copyItem(atPath: Installation.root + "/config/examples", toPath: berth.work + "/examples")
+        try FileManager.default.copyItem(
+            atPath: Installation.root + "/config/examples", toPath: berth.work + "/examples")
         try berth.up("--agent-config", Installation.root + "/config/agent.yaml")
     }
 

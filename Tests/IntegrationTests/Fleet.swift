@@ -34,7 +34,8 @@ final class Fleet {
     @discardableResult
     func agent(_ name: String, _ options: String...) throws -> Command {
         let arguments = [
-            "agent", "--join", "http://\(door)", "--token", token, "--name", name, "--state-dir", "\(berth.folder)/\(name)",
+            "agent", "--join", "http://\(door)", "--token", token, "--name", name, "--state-dir",
+            "\(berth.folder)/\(name)",
         ]
         let agent = try berth.start(arguments + options)
         agents.append(agent)
@@ -46,7 +47,8 @@ final class Fleet {
     func emulate(_ count: Int) throws {
         agents.append(
             try berth.start(
-                "agent", "--join", "http://\(door)", "--token", token, "--name", "em", "--emulate", "\(count)", "--topology",
+                "agent", "--join", "http://\(door)", "--token", token, "--name", "em", "--emulate", "\(count)",
+                "--topology",
                 "package:2 [numa(memory=64GiB)] core:8 pu:2"))
         try eventually("\(count) nodes are up") { try upNodes().count == count }
     }

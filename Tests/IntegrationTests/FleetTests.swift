@@ -6,7 +6,8 @@ import Testing
         let fleet = try Fleet()
         let agent = try fleet.agent("a")
 
-        let result = try fleet.berth("run", "--", "sh", "-c", "echo $BERTH_NODE; head -c 3000000 /dev/zero | wc -c; exit 6")
+        let result = try fleet.berth(
+            "run", "--", "sh", "-c", "echo $BERTH_NODE; head -c 3000000 /dev/zero | wc -c; exit 6")
 
         #expect(result.code == 6 && result.output == "a\n3000000\n")
         let log = try fleet.berth("run", "--", "head", "-c", "3000000", "/dev/zero")
@@ -50,25 +51,30 @@ import Testing
         let fleet = try Fleet()
         try fleet.agent("a")
         let remote = [
-            "BERTH_CONTROLLER": fleet.address, "BERTH_STATE_DIR": fleet.berth.work + "/none", "BERTH_TOKEN": fleet.token,
+            "BERTH_CONTROLLER": fleet.address, "BERTH_STATE_DIR": fleet.berth.work + "/none",
+            "BERTH_TOKEN": fleet.token,
         ]
 
         let result = try fleet.berth("run", "--", "sh", "-c", "echo out; echo err >&2; exit 9", environment: remote)
 
         #expect(result.code == 9 && result.output == "out\n" && result.errors == "err\n")
-        #expect(try fleet.berth.json("prov", "sql", "SELECT count(*) AS n FROM v_job", environment: remote)[0]["n"].integer == 1)
+        #expect(
+            try fleet.berth.json("prov", "sql", "SELECT count(*) AS n FROM v_job", environment: remote)[0]["n"].integer
+                == 1)
     }
 
     @Test func `work is spread over 20 emulated nodes and none is given too much`() throws {
         let fleet = try Fleet()
         try fleet.emulate(20)
-        let job = try fleet.berth.submit("--array", "100", "--cpus", "4", "--memory", "8GiB", "--expected-time", "3s", "--", "x")
+        let job = try fleet.berth.submit(
+            "--array", "100", "--cpus", "4", "--memory", "8GiB", "--expected-time", "3s", "--", "x")
         try eventually("80 tasks run") { try fleet.berth.show(job)["tasks"]["running"].integer == 80 }
 
         let nodes = try fleet.berth.json("nodes").elements
         #expect(nodes.count == 20)
         for node in nodes {
-            #expect(node["freeCores"].integer == 0 && node["holders"].elements.count == 4 && node["emulated"].flag == true)
+            #expect(
+                node["freeCores"].integer == 0 && node["holders"].elements.count == 4 && node["emulated"].flag == true)
             #expect(node["memoryBytes"].integer == 128 << 30 && node["freeMemoryBytes"].integer == 96 << 30)
             let sets = node["holders"].elements.compactMap { $0["cpuset"].text }
             #expect(Set(sets).count == 4, "\(sets)")
@@ -145,7 +151,7 @@ import Testing
         try fleet.berth.says("ready", in: "ready")
 
         agent.send(SIGTERM)
-        try fleet.berth.reaches("stopping", job)
+        try eventually("it takes no new work") { try fleet.node("a")["state"].text == "draining" }
         #expect(agent.isRunning)
         try fleet.berth.write("", to: "go")
 

@@ -30,22 +30,27 @@ final class Installation {
         for directory in [work, folder + "/said"] {
             try files.createDirectory(atPath: directory, withIntermediateDirectories: true)
         }
-        guard access(Self.builtPrograms + "/berth", X_OK) == 0, access(Self.builtPrograms + "/berth-keeper", X_OK) == 0 else {
-            throw TestProblem("berth and berth-keeper are not in \(Self.builtPrograms). Build them, or set BERTH_PROGRAMS.")
+        guard access(Self.builtPrograms + "/berth", X_OK) == 0, access(Self.builtPrograms + "/berth-keeper", X_OK) == 0
+        else {
+            throw TestProblem(
+                "berth and berth-keeper are not in \(Self.builtPrograms). Build them, or set BERTH_PROGRAMS.")
         }
         guard let user else { return }
         // Where they were built perhaps only their builder may go.
         try files.createDirectory(atPath: programs, withIntermediateDirectories: true)
         for name in ["berth", "berth-keeper"] {
-            try files.copyItem(atPath: Self.builtPrograms + "/" + name, toPath: programs + "/" + name)
-            try files.setAttributes([.posixPermissions: 0o755], ofItemAtPath: programs + "/" + name)
+            // By another process: one that is written here could not be run while a test beside this one starts a program.
+            let copy = ["/usr/bin/install", "-m", "755", Self.builtPrograms + "/" + name, programs]
+            try Command(copy, environment: [:], directory: folder, input: nil, folder: folder + "/said").ended()
         }
         for directory in [folder, work] { chown(directory, user, user) }
     }
 
     deinit {
         Processes.end(in: folder)
-        try? FileManager.default.removeItem(atPath: folder)
+        for place in Processes.attemptDirectories(of: folder) + [folder] {
+            try? FileManager.default.removeItem(atPath: place)
+        }
     }
 
     /// `BERTH_PROGRAMS`, else where this test was built.
@@ -60,7 +65,8 @@ final class Installation {
     /// The package's root, for what it ships beside the programs: `BERTH_ROOT`, else found from this file.
     static var root: String {
         ProcessInfo.processInfo.environment["BERTH_ROOT"]
-            ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized.path
+            ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../..").standardized
+            .path
     }
 
     /// Everything that runs for this installation.
@@ -69,7 +75,8 @@ final class Installation {
     // MARK: - Commands
 
     /// Starts `berth` with these arguments.
-    func start(_ arguments: [String], environment more: [String: String] = [:], input: String? = nil) throws -> Command {
+    func start(_ arguments: [String], environment more: [String: String] = [:], input: String? = nil) throws -> Command
+    {
         try start(program: programs + "/berth", arguments, environment: more, input: input)
     }
 
@@ -87,7 +94,8 @@ final class Installation {
             words = ["/usr/bin/setpriv"] + change + words
         }
         return try Command(
-            words, environment: environment.merging(more) { $1 }, directory: work, input: input, folder: folder + "/said")
+            words, environment: environment.merging(more) { $1 }, directory: work, input: input,
+            folder: folder + "/said")
     }
 
     /// Gives a command and waits for its end.
@@ -158,7 +166,9 @@ final class Installation {
     func submit(_ arguments: String...) throws -> String { try submit(arguments) }
 
     /// Submits a text that `/bin/sh` runs.
-    func submit(script: String, _ options: String...) throws -> String { try submit(options + ["--", "sh", "-c", script]) }
+    func submit(script: String, _ options: String...) throws -> String {
+        try submit(options + ["--", "sh", "-c", script])
+    }
 
     func show(_ job: String) throws -> JSON { try json("show", job) }
 

@@ -12,7 +12,9 @@ import Testing
     /// What a job finds in its environment.
     private func variables(_ options: String...) throws -> [String: String] {
         let result = try berth.successfully(["run"] + options + ["--", "env", "-0"])
-        let pairs = result.output.split(separator: "\0").map { $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false) }
+        let pairs = result.output.split(separator: "\0").map {
+            $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        }
         return Dictionary(pairs.map { (String($0[0]), String($0.last ?? "")) }, uniquingKeysWith: { $1 })
     }
 
@@ -37,13 +39,16 @@ import Testing
 
     @Test func `every attempt finds the same checkpoint directory and the next number`() throws {
         let job = try berth.submit(
-            script: "echo $BERTH_ATTEMPT >> $BERTH_CHECKPOINT_DIR/attempts; cat $BERTH_CHECKPOINT_DIR/attempts; [ $BERTH_ATTEMPT = 2 ]")
+            script:
+                "echo $BERTH_ATTEMPT >> $BERTH_CHECKPOINT_DIR/attempts; cat $BERTH_CHECKPOINT_DIR/attempts; [ $BERTH_ATTEMPT = 2 ]"
+        )
         try berth.end(of: job)
         try berth.successfully("requeue", job)
         try berth.end(of: job)
         #expect(try berth.logs(job) == "1\n2\n")
 
-        let named = try berth("run", "--checkpoint", "ckpt", "--", "sh", "-c", "echo $BERTH_CHECKPOINT_DIR; cd $BERTH_CHECKPOINT_DIR")
+        let named = try berth(
+            "run", "--checkpoint", "ckpt", "--", "sh", "-c", "echo $BERTH_CHECKPOINT_DIR; cd $BERTH_CHECKPOINT_DIR")
         #expect(named.code == 0 && named.output == berth.work + "/ckpt\n", "\(named)")
     }
 
@@ -66,7 +71,8 @@ import Testing
 
     @Test func `a job is bound to the processors that it was given`() throws {
         let result = try berth.successfully(
-            "run", "--", "sh", "-c", "echo $BERTH_CPUSET; sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status")
+            "run", "--", "sh", "-c",
+            "echo $BERTH_CPUSET; sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status")
 
         #expect(result.lines.count == 2 && result.lines.first == result.lines.last, "\(result)")
         let attempt = try berth.show("1")["attempts"][0]

@@ -77,7 +77,8 @@ import Testing
     }
 
     @Test(.enabled(if: Tools.python != nil))
-    func `a connected job hears the notice instead of SIGTERM, and is free as soon as it says that it is done`() throws {
+    func `a connected job hears the notice instead of SIGTERM, and is free as soon as it says that it is done`() throws
+    {
         let job = try berth.submit("--grace", "5m", "--", Tools.python ?? "", "client.py", #"{"done":true}"#)
         try berth.says("connected", in: "connected")
 

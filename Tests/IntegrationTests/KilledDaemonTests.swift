@@ -54,13 +54,15 @@ import Testing
         try berth.up()
 
         try expectUndisturbed(job)
-        let end = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(berth.show(job)["endTime"].text ?? "")
+        let end = try Date.ISO8601FormatStyle(includingFractionalSeconds: true).parse(
+            berth.show(job)["endTime"].text ?? "")
         #expect(end <= between)
     }
 
     @Test func `a command that waits goes on with the next controller`() throws {
         try berth.up()
-        let run = try berth.start("run", "--", "sh", "-c", "echo first; until [ -e go ]; do sleep 0.05; done; echo second; exit 4")
+        let run = try berth.start(
+            "run", "--", "sh", "-c", "echo first; until [ -e go ]; do sleep 0.05; done; echo second; exit 4")
         try eventually("the first line has come") { !run.output.isEmpty }
 
         try berth.kill(berth.daemon("controller"))
@@ -88,7 +90,7 @@ import Testing
     @Test(arguments: [["controller"], ["agent"], ["controller", "agent"], ["agent", "controller"]])
     func `controller and agent may be killed and started again in any order`(victims: [String]) throws {
         var daemons = [
-            "controller": try berth.start("controller", "--state-dir", berth.state),
+            "controller": try berth.start("controller", "--state-dir", berth.state)
         ]
         try eventually("the controller answers") { try berth("nodes", within: 20).code == 0 }
         let agent = ["agent", "--state-dir", berth.state, "--join", "unix:\(berth.state)/agents.sock"]
@@ -116,7 +118,8 @@ import Testing
 
     @Test func `an agent that is told to leave leaves its jobs to the next`() throws {
         let controller = try berth.start("controller")
-        let agent = try berth.start("agent", "--join", "unix:\(berth.state)/agents.sock", environment: ["BERTH_TOKEN": try token()])
+        let agent = try berth.start(
+            "agent", "--join", "unix:\(berth.state)/agents.sock", environment: ["BERTH_TOKEN": try token()])
         let job = try startedSteadyJob()
 
         agent.send(SIGTERM)
@@ -130,8 +133,11 @@ import Testing
     }
 
     private func token() throws -> String {
-        try eventually("the controller has its token") { FileManager.default.fileExists(atPath: berth.state + "/agents.sock") }
-        return try String(contentsOfFile: berth.state + "/token", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+        try eventually("the controller has its token") {
+            FileManager.default.fileExists(atPath: berth.state + "/agents.sock")
+        }
+        return try String(contentsOfFile: berth.state + "/token", encoding: .utf8).trimmingCharacters(
+            in: .whitespacesAndNewlines)
     }
 
     @Test func `a job whose keeper was killed is lost, is gone, and runs again`() throws {
@@ -139,13 +145,13 @@ import Testing
         let job = try berth.submit(
             script: """
                 [ $BERTH_ATTEMPT = 1 ] || exit 0
-                setsid sh -c 'echo $$ >> pids; exec sleep 1000' & echo $$ >> pids; sleep 1000
+                setsid sh -c 'echo $$ >> pids; exec sleep 1000' &
+                echo $PPID > keeper; echo $$ >> pids; sleep 1000
                 """)
+        try berth.reaches("running", job)
         try eventually("both have begun") { berth.lines("pids").count == 2 }
-        let record = try String(contentsOfFile: "\(berth.state)/attempts/\(job)@1/record", encoding: .utf8)
-        let keeper = try #require(record.split(whereSeparator: { $0 == "\0" || $0.isWhitespace }).compactMap { field -> pid_t? in
-            field.hasPrefix("keeper=") ? pid_t(field.dropFirst(7)) : nil
-        }.first)
+        let keeper = try #require(berth.lines("keeper").first.flatMap { pid_t($0) })
+        #expect(berth.processes.contains(keeper))
 
         try berth.kill(keeper)
 

@@ -119,7 +119,8 @@ import Testing
     }
 
     @Test func `what a job leaves behind ends with it`() throws {
-        let job = try berth.submit(script: "(setsid sh -c 'echo $$ > pid; sleep 1000' &); until [ -s pid ]; do sleep 0.02; done")
+        let job = try berth.submit(
+            script: "(setsid sh -c 'echo $$ > pid; sleep 1000' &); until [ -s pid ]; do sleep 0.02; done")
 
         #expect(try berth.end(of: job)["state"].text == "succeeded")
         let process = try #require(berth.lines("pid").first.flatMap { pid_t($0) })
@@ -191,12 +192,14 @@ import Testing
     }
 
     @Test func `a job that takes too long has timed out`() throws {
-        let run = try berth("run", "--time", "1s", "--grace", "1s", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+        let run = try berth(
+            "run", "--time", "1s", "--grace", "1s", "--", "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
 
         #expect(run.code != 0)
         let record = try berth.show("1")
         #expect(record["state"].text == "timedOut")
-        #expect(record["attempts"][0]["state"].text == "timedOut" && record["attempts"][0]["reason"].text == "timeLimit")
+        #expect(
+            record["attempts"][0]["state"].text == "timedOut" && record["attempts"][0]["reason"].text == "timeLimit")
         #expect(record["signal"].integer == 9)
     }
 
@@ -214,7 +217,8 @@ import Testing
         try berth.end(of: one)
 
         let questions = [
-            (["--name", "one"], [one]), (["--project", "p"], [one]), (["--label", "k=v"], [one]), (["--label", "k=w"], []),
+            (["--name", "one"], [one]), (["--project", "p"], [one]), (["--label", "k=v"], [one]),
+            (["--label", "k=w"], []),
             (["--queue", "urgent"], [two]), (["--state", "held"], [two]), (["--state", "held,succeeded"], [one, two]),
             (["--since", "1h"], [one, two]), (["--since", "2100-01-01T00:00:00Z"], []), (["--limit", "1"], [two]),
         ]

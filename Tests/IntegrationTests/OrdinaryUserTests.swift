@@ -27,12 +27,12 @@ struct OrdinaryUserTests {
 
     @Test func `without a state directory named, the user's own is taken`() throws {
         berth.environment["BERTH_STATE_DIR"] = nil
-        berth.environment["XDG_STATE_HOME"] = berth.state + "/mine"
+        berth.environment["XDG_STATE_HOME"] = berth.folder
 
         try berth.up()
 
         #expect(try berth("run", "--", "echo", "hi").output == "hi\n")
-        #expect(FileManager.default.fileExists(atPath: berth.state + "/mine/berth/berth.sqlite"))
+        #expect(FileManager.default.fileExists(atPath: berth.folder + "/berth/berth.sqlite"))
         try berth.down()
     }
 

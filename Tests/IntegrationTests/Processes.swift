@@ -2,22 +2,35 @@ import Foundation
 
 /// The processes of this machine, as `/proc` shows them.
 enum Processes {
-    /// Those that work for a state directory: daemons and commands that were given it, keepers of its attempts, and jobs,
-    /// also those that have left their session. A folder's name is never used twice, so nobody else's are among them.
+    /// Those that work for an installation: daemons and commands that were given a state directory in its folder, keepers
+    /// of its attempts, and jobs, also those that have left their session. The folder's name is never used twice, so
+    /// nobody else's are among them.
     static func working(in folder: String) -> [pid_t] {
+        let places = ([folder] + attemptDirectories(of: folder)).map { $0 + "/" }
         let names = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-        return names.compactMap { pid_t($0) }.filter { $0 != getpid() && works($0, in: folder) }
+        return names.compactMap { pid_t($0) }.filter { $0 != getpid() && works($0, in: places) }
     }
 
-    private static func works(_ process: pid_t, in folder: String) -> Bool {
-        let arguments = read("/proc/\(process)/cmdline").split(separator: 0)
-        let program = arguments.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
-        let place = Array((folder + "/").utf8)
-        if program.hasSuffix("berth-keeper") || program.hasSuffix("berth") {
-            return arguments.dropFirst().contains { $0.starts(with: place) }
-                || variables(of: process).contains { $0.starts(with: "BERTH_STATE_DIR=\(folder)/") }
+    /// Where the agents of an installation keep their attempts, if that is outside its folder: each of its state
+    /// directories has a link to such a place.
+    static func attemptDirectories(of folder: String) -> [String] {
+        let files = FileManager.default
+        let directories = (try? files.contentsOfDirectory(atPath: folder)) ?? []
+        return directories.compactMap { try? files.destinationOfSymbolicLink(atPath: "\(folder)/\($0)/attempts") }
+    }
+
+    private static func works(_ process: pid_t, in places: [String]) -> Bool {
+        let arguments = read("/proc/\(process)/cmdline").split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        let program = arguments.first?.split(separator: "/").last
+        if program == "berth" || program == "berth-keeper" {
+            let given = arguments.dropFirst().contains { argument in
+                places.contains { (argument + "/").hasPrefix($0) }
+            }
+            if given { return true }
         }
-        return variables(of: process).contains { $0.starts(with: "BERTH_SOCKET=\(folder)/") }
+        return variables(of: process).contains { variable in
+            places.contains { variable.hasPrefix("BERTH_SOCKET=" + $0) || variable.hasPrefix("BERTH_STATE_DIR=" + $0) }
+        }
     }
 
     private static func variables(of process: pid_t) -> [String] {
@@ -31,7 +44,7 @@ enum Processes {
         return !["Z", "X"].contains(String(status[end...].dropFirst(2).prefix(1)))
     }
 
-    /// Kills those of a folder, and those that they start meanwhile.
+    /// Kills those of an installation, and those that they start meanwhile.
     static func end(in folder: String) {
         let isClear = holds(within: 20) {
             let left = working(in: folder)

@@ -18,7 +18,8 @@ import Testing
     @Test func `a record has the digests of what was read and written`() throws {
         try berth.write("a,b\n1,2\n", to: "data/train.csv")
         let job = try berth.submit(
-            script: "tr a-z A-Z < data/train.csv > model.txt", "--input", "data/train.csv", "--input", "nothing", "--result",
+            script: "tr a-z A-Z < data/train.csv > model.txt", "--input", "data/train.csv", "--input", "nothing",
+            "--result",
             "model.txt")
         try berth.end(of: job)
 
@@ -33,7 +34,8 @@ import Testing
         }
         #expect(entry("inputs", "data/train.csv")["sha256"].text == String(sums[0]))
         #expect(entry("inputs", "data/train.csv")["bytes"].integer == 8)
-        #expect(entry("inputs", "nothing")["sha256"].isNull && entry("inputs", "nothing")["problem"].text?.isEmpty == false)
+        #expect(
+            entry("inputs", "nothing")["sha256"].isNull && entry("inputs", "nothing")["problem"].text?.isEmpty == false)
         #expect(entry("outputs", "model.txt")["sha256"].text == String(sums[1]))
         #expect(!record["events"].elements.isEmpty && !record["decisions"].elements.isEmpty)
         let shown = try berth.show(job)["attempts"][0]
@@ -68,7 +70,8 @@ import Testing
         let dirty = try berth.submit("--workdir", "repo", "--", "true")
         try berth.end(of: clean, dirty)
 
-        let rows = try berth.json("prov", "sql", "SELECT code_commit, code_dirty, code_repository FROM v_job ORDER BY id")
+        let rows = try berth.json(
+            "prov", "sql", "SELECT code_commit, code_dirty, code_repository FROM v_job ORDER BY id")
 
         #expect(rows.elements.map { $0["code_commit"].text } == [commit, commit])
         #expect(rows.elements.map { $0["code_dirty"].integer } == [0, 1])
@@ -79,7 +82,8 @@ import Testing
     @Test func `a secret reaches the job and nothing else`() throws {
         let secret = "s3cr3t-\(UUID().uuidString)"
         let job = try berth.submit(
-            script: "[ \"$MY_TOKEN\" = \"$(cat expected)\" ] && [ \"$DB_PASSWORD\" = \"$(cat expected)\" ] && echo right",
+            script:
+                "[ \"$MY_TOKEN\" = \"$(cat expected)\" ] && [ \"$DB_PASSWORD\" = \"$(cat expected)\" ] && echo right",
             "--hold", "--env", "MY_TOKEN=\(secret)", "--env", "DB_PASSWORD=\(secret)", "--env", "PLAIN=visible")
         try berth.write(secret, to: "expected")
         // A restart, so that the value has to come from where it is kept.
@@ -101,10 +105,11 @@ import Testing
             let result = try berth.successfully(arguments)
             #expect(!result.output.contains(secret), "\(arguments)")
         }
-        let variables = try berth.json("prov", "sql", "SELECT name, value FROM variable WHERE name IN ('MY_TOKEN', 'PLAIN') ORDER BY name")
+        let variables = try berth.json(
+            "prov", "sql", "SELECT name, value FROM variable WHERE name IN ('MY_TOKEN', 'PLAIN') ORDER BY name")
         #expect(variables[0]["value"].isNull && variables[1]["value"].text == "visible")
         // Its checkpoints, logs and attempts are not left holding it either.
-        let holders = try berth.start(program: "/usr/bin/env", ["grep", "-rlaF", secret, berth.state]).ended()
+        let holders = try berth.start(program: "/usr/bin/env", ["grep", "-RlaF", secret, berth.state]).ended()
         #expect(holders.lines.allSatisfy { $0.hasPrefix(berth.state + "/secrets/") }, "\(holders)")
     }
 
@@ -112,8 +117,10 @@ import Testing
         try berth("run", "--", "true")
 
         for statement in [
-            "DELETE FROM event", "UPDATE job SET name = 'x'", "DROP TABLE event", "INSERT INTO label VALUES (1, 'a', 'b')",
-            "PRAGMA journal_mode = DELETE", "ATTACH 'other' AS other", "SELECT 1; SELECT 2", "SELECT 1; DELETE FROM event",
+            "DELETE FROM event", "UPDATE job SET name = 'x'", "DROP TABLE event",
+            "INSERT INTO label VALUES (1, 'a', 'b')",
+            "PRAGMA journal_mode = DELETE", "ATTACH 'other' AS other", "SELECT 1; SELECT 2",
+            "SELECT 1; DELETE FROM event",
             "WITH x AS (SELECT 1) DELETE FROM event", "VACUUM INTO 'copy'", "not SQL", "",
         ] {
             let result = try berth("prov", "sql", statement)

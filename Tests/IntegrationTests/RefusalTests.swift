@@ -19,7 +19,9 @@ import Testing
         #expect(result.code == code, "\(result)", sourceLocation: location)
         #expect(result.output == "", sourceLocation: location)
         let lines = result.errors.split(separator: "\n")
-        #expect((1...2).contains(lines.count) && lines.first?.hasPrefix("berth: ") == true, "\(result)", sourceLocation: location)
+        #expect(
+            (1...2).contains(lines.count) && lines.first?.hasPrefix("berth: ") == true, "\(result)",
+            sourceLocation: location)
         for word in words { #expect(result.errors.contains(word), "\(result)", sourceLocation: location) }
     }
 
@@ -40,7 +42,8 @@ import Testing
     }
 
     @Test func `jobs that wait for each other are refused`() throws {
-        try berth.write("name: a\ncommand: [x]\nafter: [b]\n---\nname: b\ncommand: [x]\nafter: [a]\n", to: "circle.yaml")
+        try berth.write(
+            "name: a\ncommand: [x]\nafter: [b]\n---\nname: b\ncommand: [x]\nafter: [a]\n", to: "circle.yaml")
 
         try expect(2, saying: ["circle", "a → b → a"], ["submit", "circle.yaml"])
         #expect(try berth.json("jobs").elements.isEmpty)
@@ -149,7 +152,8 @@ import Testing
         let port = try freePort()
         for arguments in [["jobs"], ["nodes"], ["submit", "--", "true"]] {
             try expect(
-                5, saying: ["127.0.0.1:\(port)"], arguments, environment: ["BERTH_CONTROLLER": "http://127.0.0.1:\(port)"])
+                5, saying: ["127.0.0.1:\(port)"], arguments,
+                environment: ["BERTH_CONTROLLER": "http://127.0.0.1:\(port)"])
             try expect(5, saying: ["elsewhere"], arguments, environment: ["BERTH_STATE_DIR": berth.work + "/elsewhere"])
             try expect(2, saying: ["gopher"], arguments, environment: ["BERTH_CONTROLLER": "gopher://x"])
         }

@@ -34,7 +34,8 @@ import Testing
     }
 
     @Test func `output comes while the job runs`() throws {
-        let run = try berth.start("run", "--", "sh", "-c", "echo first; until [ -e go ]; do sleep 0.05; done; echo second")
+        let run = try berth.start(
+            "run", "--", "sh", "-c", "echo first; until [ -e go ]; do sleep 0.05; done; echo second")
 
         try eventually("the first line has come") { run.output == Data("first\n".utf8) }
         #expect(run.isRunning)

@@ -6,7 +6,9 @@ enum Tools {
     static let sqlite = path(of: "sqlite3")
     static let git = path(of: "git")
     /// A Python with what `config/examples` needs.
-    static let examplesPython = ProcessInfo.processInfo.environment["BERTH_EXAMPLES_PYTHON"].flatMap { $0.isEmpty ? nil : $0 }
+    static let examplesPython = ProcessInfo.processInfo.environment["BERTH_EXAMPLES_PYTHON"].flatMap {
+        $0.isEmpty ? nil : $0
+    }
     static let canChangeUser = getuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0
 
     static func path(of program: String) -> String? {
