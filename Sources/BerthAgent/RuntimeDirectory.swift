@@ -1,4 +1,5 @@
 import BerthModel
+import CLinux
 import Foundation
 import Glibc
 
@@ -53,9 +54,7 @@ enum RuntimeDirectory {
     private static func memoryFileSystem() -> String? {
         let own = ProcessInfo.processInfo.environment["XDG_RUNTIME_DIR"]
         return [own, "/run", "/dev/shm"].compactMap(\.self).first { path in
-            var status = statfs()
-            let tmpfs = 0x0102_1994  // TMPFS_MAGIC, statfs(2)
-            return statfs(path, &status) == 0 && Int(status.f_type) == tmpfs && access(path, W_OK | X_OK) == 0
+            berth_is_in_memory(path) == 1 && access(path, W_OK | X_OK) == 0
         }
     }
 }

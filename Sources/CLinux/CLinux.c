@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -160,6 +161,11 @@ int berth_connect_unix(const char *path) {
 int berth_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
 
 void berth_close_from(int first) { close_range((unsigned)first, ~0U, 0); }
+
+int berth_is_in_memory(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 && status.f_type == 0x01021994;  // TMPFS_MAGIC
+}
 
 int berth_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB); }
 

@@ -60,6 +60,8 @@ int berth_pipe(int ends[2]);
 int berth_poller(void);
 int berth_poller_watch(int poller, int descriptor);
 int berth_poller_wait(int poller, int *ready, int most);
+// Whether the path lies on a tmpfs (statfs(2)): 1 or 0.
+int berth_is_in_memory(const char *path);
 // flock(2), exclusive, without waiting: 0 if it is ours now.
 int berth_lock(int descriptor);
 
