@@ -53,10 +53,12 @@ def memory(pid):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--folder", default="/dev/shm" if os.path.isdir("/dev/shm") else None,
+                        help="where the attempts' directories are made (default: in memory, as an agent does)")
     parser.add_argument("--programs", default=os.path.join(ROOT, ".build", "release"), help="where berth-keeper is")
     arguments = parser.parse_args()
     keeper = os.path.join(arguments.programs, "berth-keeper")
-    folder = tempfile.mkdtemp(prefix="berth-benchmark-")
+    folder = tempfile.mkdtemp(prefix="berth-benchmark-", dir=arguments.folder)
     results = {"the job alone": [], "a keeper's start (it exits at once)": [], "a keeper with its job": []}
     try:
         for run in range(arguments.runs):
@@ -67,7 +69,7 @@ def main():
         for name, values in results.items():
             wall, used = (statistics.median(column) for column in zip(*values))
             print(f"{name:38}wall {wall:7.0f} us   processor {used:7.0f} us")
-        waiting = subprocess.Popen([keeper, order(folder + "/waiting", ["/bin/sleep", "60"])])
+        waiting = subprocess.Popen([keeper, order(folder + "/waiting", ["/bin/sleep", "60"])], stdout=subprocess.DEVNULL)
         while not os.path.exists(folder + "/waiting/record"):
             time.sleep(0.01)
         print("a waiting keeper's memory             resident {} KiB, proportional {} KiB".format(*memory(waiting.pid)))

@@ -4,7 +4,7 @@ import BerthModel
 
 struct Completion: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print a completion script.",
+        commandName: "completion", abstract: "Print a completion script.",
         discussion: "bash: source <(berth completion bash)   zsh: berth completion zsh > ~/.zfunc/_berth")
 
     @Argument(help: "bash, zsh or fish.") var shell: String
@@ -24,7 +24,7 @@ struct Completion: ParsableCommand {
 
 struct Version: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print this program's version, and the controller's where one answers.")
+        commandName: "version", abstract: "Print this program's version, and the controller's where one answers.")
 
     @Flag(help: "Print one JSON document.") var json = false
 

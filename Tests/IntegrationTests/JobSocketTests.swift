@@ -113,7 +113,8 @@ import Testing
         let record = try berth.end(of: job)
 
         #expect(record["state"].text == "timedOut")
-        #expect(berth.read("heard")?.contains(#""notice":"timeLimit""#) == true)
+        let heard = berth.read("heard") ?? ""
+        #expect(heard.contains(#""notice":"preempt""#) && heard.contains(#""reason":"timeLimit""#))
     }
 
     @Test func `a job that never connected gets SIGTERM`() throws {

@@ -106,6 +106,7 @@ import Testing
         for victim in victims {
             daemons[victim] = try berth.start(victim == "agent" ? agent : ["controller", "--state-dir", berth.state])
         }
+        try eventually("the controller answers again") { try berth("nodes", within: 20).code == 0 }
         try berth.write("", to: "go")
 
         try expectUndisturbed(job)

@@ -5,6 +5,7 @@ import Foundation
 
 struct Down: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "down",
         abstract: "Stop the local controller and agent. Running jobs get their notice, and run again at the next start."
     )
 

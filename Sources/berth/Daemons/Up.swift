@@ -10,6 +10,7 @@ import ServiceLifecycle
 
 struct Up: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "up",
         abstract: "Start a controller and an agent on this machine, ready for work in under a second.")
 
     @Flag(help: "Return when it is ready; it goes on in the background.") var detach = false

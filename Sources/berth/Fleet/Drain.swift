@@ -4,7 +4,7 @@ import Foundation
 
 struct Drain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Give a node no new work; with --stop, also send its jobs back to the queue.")
+        commandName: "drain", abstract: "Give a node no new work; with --stop, also send its jobs back to the queue.")
 
     @Argument(help: "The node.") var node: String
     @Option(help: "Why; berth nodes and berth why show it.") var reason = "drained by hand"
@@ -18,7 +18,7 @@ struct Drain: AsyncParsableCommand {
 }
 
 struct Undrain: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Let a drained node work again.")
+    static let configuration = CommandConfiguration(commandName: "undrain", abstract: "Let a drained node work again.")
 
     @Argument(help: "The node.") var node: String
 

@@ -3,7 +3,7 @@ import BerthAPI
 import BerthModel
 
 struct Nodes: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List the nodes.")
+    static let configuration = CommandConfiguration(commandName: "nodes", abstract: "List the nodes.")
 
     @OptionGroup var listing: ListingOptions
 

@@ -4,7 +4,7 @@ import BerthModel
 
 struct Queues: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "List the queues with their limits and what stands in them.")
+        commandName: "queues", abstract: "List the queues with their limits and what stands in them.")
 
     @OptionGroup var listing: ListingOptions
 

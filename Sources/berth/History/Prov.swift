@@ -6,7 +6,7 @@ import Foundation
 
 struct Prov: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Ask the history: what ran, on what, from what, and why.",
+        commandName: "prov", abstract: "Ask the history: what ran, on what, from what, and why.",
         discussion:
             "It works on the local journal, whether a controller runs or not; with BERTH_CONTROLLER set, on that controller's.",
         subcommands: [ProvShow.self, ProvSQL.self, ProvVerify.self])

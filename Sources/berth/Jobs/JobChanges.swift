@@ -30,21 +30,21 @@ extension JobChange {
 
 struct Cancel: JobChange {
     static let configuration = CommandConfiguration(
-        abstract: "End jobs: waiting ones at once, running ones after their grace.")
+        commandName: "cancel", abstract: "End jobs: waiting ones at once, running ones after their grace.")
     static let verb = "cancel"
     static let done = "is cancelled"
     @Argument(help: "Jobs, or tasks of arrays.") var jobs: [String]
 }
 
 struct Hold: JobChange {
-    static let configuration = CommandConfiguration(abstract: "Keep waiting jobs from starting.")
+    static let configuration = CommandConfiguration(commandName: "hold", abstract: "Keep waiting jobs from starting.")
     static let verb = "hold"
     static let done = "is held"
     @Argument(help: "Jobs.") var jobs: [String]
 }
 
 struct Release: JobChange {
-    static let configuration = CommandConfiguration(abstract: "Let held jobs go.")
+    static let configuration = CommandConfiguration(commandName: "release", abstract: "Let held jobs go.")
     static let verb = "release"
     static let done = "is released"
     @Argument(help: "Jobs.") var jobs: [String]
@@ -52,6 +52,7 @@ struct Release: JobChange {
 
 struct Requeue: JobChange {
     static let configuration = CommandConfiguration(
+        commandName: "requeue",
         abstract:
             "Send running jobs back to the queue, or run ended ones again (of an array, the tasks that did not succeed)."
     )

@@ -4,7 +4,7 @@ import BerthModel
 import Foundation
 
 struct Jobs: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List jobs, the oldest first.")
+    static let configuration = CommandConfiguration(commandName: "jobs", abstract: "List jobs, the oldest first.")
 
     @Option(help: ArgumentHelp("In one of these states, comma-separated.", valueName: "state")) var state: [String] = []
     @Option(help: "Submitted by this user.") var user: String?

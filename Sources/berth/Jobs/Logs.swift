@@ -4,7 +4,8 @@ import BerthModel
 import Foundation
 
 struct Logs: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Print a job's output, or follow it.")
+    static let configuration = CommandConfiguration(
+        commandName: "logs", abstract: "Print a job's output, or follow it.")
 
     @Argument(help: "The job, or a task of an array: 42, 42.7.") var job: String
     @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false

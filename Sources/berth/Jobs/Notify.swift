@@ -4,7 +4,7 @@ import Foundation
 
 struct Notify: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "From within a job: report progress, metrics and checkpoints to Berth.")
+        commandName: "notify", abstract: "From within a job: report progress, metrics and checkpoints to Berth.")
 
     @Option(help: "From 0 to 1.") var progress: Double?
     @Option(help: "What it is doing.") var note: String?

@@ -6,7 +6,7 @@ import Synchronization
 
 struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Submit a job, stream its output, and exit as it does.",
+        commandName: "run", abstract: "Submit a job, stream its output, and exit as it does.",
         usage:
             "berth run [OPTIONS] -- CMD ARG…\n       berth run [OPTIONS] FILE.yaml\n       berth run [OPTIONS] --script FILE",
         discussion: "Ctrl-C tells how to cancel it, a second one cancels it. Without this terminal the job goes on.")

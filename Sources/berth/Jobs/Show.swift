@@ -3,7 +3,8 @@ import BerthAPI
 import BerthModel
 
 struct Show: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Show all that is known of a job and its attempts.")
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Show all that is known of a job and its attempts.")
 
     @Argument(help: "The job, or a task of an array.") var job: String
     @Flag(help: "Print one JSON document.") var json = false

@@ -6,7 +6,7 @@ import Foundation
 
 struct Submit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Submit jobs; prints their ids.",
+        commandName: "submit", abstract: "Submit jobs; prints their ids.",
         usage:
             "berth submit [OPTIONS] -- CMD ARG…\n       berth submit [OPTIONS] FILE.yaml…\n       berth submit [OPTIONS] --script FILE"
     )

@@ -5,7 +5,7 @@ import Foundation
 
 struct Wait: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Wait until jobs have ended; exits with 0 if all have succeeded, else with 1.")
+        commandName: "wait", abstract: "Wait until jobs have ended; exits with 0 if all have succeeded, else with 1.")
 
     @Argument(help: "Jobs, or tasks of arrays.") var jobs: [String]
     @Flag(help: "Print one JSON document: the jobs as they ended.") var json = false

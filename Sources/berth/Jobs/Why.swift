@@ -4,6 +4,7 @@ import BerthModel
 
 struct Why: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "why",
         abstract: "Say everything that keeps a job from running now, or why it was started where it was.")
 
     @Argument(help: "The job, or a task of an array.") var job: String
