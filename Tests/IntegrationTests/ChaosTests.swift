@@ -91,6 +91,7 @@ private struct Chaos {
             for submission in submissions where submission.id == nil { try submission.command.ended(within: 30) }
             try retry()
         }
+        try eventually("the controller answers") { try berth("nodes", within: 20).code == 0 }
         let ids = submissions.compactMap(\.id)
         let wait = try berth(["wait"] + ids, within: 90)
         guard wait.code == 0 else { throw TestProblem("\(wait)") }
