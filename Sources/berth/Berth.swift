@@ -80,7 +80,7 @@ enum Main {
         guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-") else { return }
         let known =
             Berth.configuration.groupedSubcommands.flatMap(\.subcommands)
-            .compactMap(\.configuration.commandName) + ["help"]
+            .compactMap { $0.configuration.commandName } + ["help"]
         guard !known.contains(word) else { return }
         let hint = word.nearest(in: known).map { "Did you mean \"\($0)\"?" } ?? "berth --help lists them."
         throw Failure(2, "There is no command \"\(word)\". \(hint)")
