@@ -98,6 +98,11 @@ extension Duration {
     }
 }
 
+extension Int {
+    /// The number with what is counted: `1 core`, `2 cores`.
+    public func counted(_ noun: String) -> String { "\(self) \(noun)\(self == 1 ? "" : "s")" }
+}
+
 extension String {
     /// The member of `known` that is nearest to this by edits of single characters (insert, delete, replace, swap of
     /// neighbours), if one is near enough to have been meant.

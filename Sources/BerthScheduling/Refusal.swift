@@ -93,8 +93,8 @@ extension Shortfall {
     /// The same for an empty node: what it has in all.
     var permanentDescription: String {
         switch self {
-        case .cores(let asked, _, let total): "\(asked) cores asked, it has \(total)"
-        case .threads(let asked, _, let total): "\(asked) threads asked, it has \(total)"
+        case .cores(let asked, _, let total): "\(asked.counted("core")) asked, it has \(total)"
+        case .threads(let asked, _, let total): "\(asked.counted("thread")) asked, it has \(total)"
         case .memory(let asked, _, let total):
             "\(ByteCount.text(asked)) memory asked, it offers \(total.map(ByteCount.text) ?? "an unknown amount")"
         case .device(let kind, let asked, _, let total, nil): "\(asked) \(kind) asked, it has \(total)"

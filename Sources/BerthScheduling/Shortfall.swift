@@ -67,8 +67,9 @@ extension Shortfall: CustomStringConvertible {
         case .queue(let name, let nodes): return "queue \(name) uses only nodes where \(nodes)"
         case .constraint(let text): return "the constraint \(text) does not hold"
         case .exclusive: return "the node is not free of others"
-        case .cores(let asked, let free, let total): return "\(asked) cores asked, \(free) of \(total) free"
-        case .threads(let asked, let free, let total): return "\(asked) threads asked, \(free) of \(total) free"
+        case .cores(let asked, let free, let total): return "\(asked.counted("core")) asked, \(free) of \(total) free"
+        case .threads(let asked, let free, let total):
+            return "\(asked.counted("thread")) asked, \(free) of \(total) free"
         case .memory(let asked, let free, let total):
             guard let total else { return "\(ByteCount.text(asked)) asked, and the node's memory is unknown" }
             return "\(ByteCount.text(asked)) memory asked, \(ByteCount.text(free)) of \(ByteCount.text(total)) free"

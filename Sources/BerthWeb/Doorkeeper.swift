@@ -10,7 +10,7 @@ import NIOFoundationCompat
 /// Finds out who asks: on the local socket the kernel tells the caller's user id (SO_PEERCRED, unix(7)); over TCP the
 /// caller shows the token.
 struct Doorkeeper: RouterMiddleware {
-    let token: String
+    let token: AccessToken
 
     @concurrent
     func handle(
@@ -25,8 +25,8 @@ struct Doorkeeper: RouterMiddleware {
         } else if request.uri.path == "/healthz" || request.uri.path == "/readyz" {
             context.caller = Caller(name: "anybody", isOperator: false)
         } else {
-            let shown = request.headers[.authorization] ?? ""
-            guard Self.isSame(shown, "Bearer " + token) else {
+            let shown = (request.headers[.authorization] ?? "").dropFirst("Bearer ".count)
+            guard token.matches(shown) else {
                 throw Problem(
                     kind: "unauthorized",
                     problem: "The request shows no valid token. Set BERTH_TOKEN or BERTH_TOKEN_FILE.")
@@ -56,12 +56,6 @@ struct Doorkeeper: RouterMiddleware {
     static func name(of user: UInt32) -> String {
         guard let entry = getpwuid(user) else { return "\(user)" }
         return String(cString: entry.pointee.pw_name)
-    }
-
-    /// Takes as long for any wrong token as for any other.
-    private static func isSame(_ left: String, _ right: String) -> Bool {
-        guard left.utf8.count == right.utf8.count else { return false }
-        return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
     }
 }
 

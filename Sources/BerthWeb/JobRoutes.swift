@@ -66,7 +66,7 @@ struct JobRoutes: Sendable {
         let body = try await request.body.collect(upTo: context.maxUploadSize)
         let description = JobDescription.Context(
             directory: "/", defaultQueue: defaultQueue,
-            now: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)))
+            now: .now)
         do {
             let (key, jobs) = try JobDescription.submission(Array(body.readableBytesView), description)
             let ids = try await controller.submit(

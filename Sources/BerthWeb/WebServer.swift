@@ -17,7 +17,7 @@ public struct WebServer: Sendable {
     public init(controller: Controller, defaultQueue: String, token: String, databasePath: String, logger: Logger) {
         routes = JobRoutes(controller: controller, defaultQueue: defaultQueue)
         fleet = FleetRoutes(controller: controller, databasePath: databasePath)
-        doorkeeper = Doorkeeper(token: token)
+        doorkeeper = Doorkeeper(token: AccessToken(token))
         self.logger = logger
     }
 

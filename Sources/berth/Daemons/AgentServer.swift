@@ -9,13 +9,13 @@ import ServiceLifecycle
 struct AgentServer: Service {
     let controller: Controller
     /// What an agent must show.
-    let token: String
+    let token: AccessToken
     let address: SocketAddress
 
     func run() async throws {
         let (controller, token) = (controller, token)
         let fleet = FleetService { shown, frames, send in
-            guard isSame(shown, token) else {
+            guard token.matches(shown) else {
                 throw RPCError(code: .unauthenticated, message: "The agent shows no valid token.")
             }
             try await controller.serve(frames, send: send)
@@ -29,10 +29,4 @@ struct AgentServer: Service {
             Task { await controller.dismissAgents() }
         }
     }
-}
-
-/// Takes as long for any wrong token as for any other.
-private func isSame(_ left: String, _ right: String) -> Bool {
-    guard left.utf8.count == right.utf8.count else { return false }
-    return zip(left.utf8, right.utf8).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0
 }

@@ -27,12 +27,13 @@ struct LocalController {
         var services: [any Service] = [
             controller,
             AgentServer(
-                controller: controller, token: token, address: .unixDomainSocket(path: try directory.agentSocket)),
+                controller: controller, token: AccessToken(token),
+                address: .unixDomainSocket(path: try directory.agentSocket)),
         ]
         if let agents = configuration.agents {
             services.append(
                 AgentServer(
-                    controller: controller, token: token,
+                    controller: controller, token: AccessToken(token),
                     address: agents.host.contains(":")
                         ? .ipv6(host: agents.host, port: agents.port) : .ipv4(host: agents.host, port: agents.port)))
         }
@@ -51,15 +52,6 @@ struct LocalController {
                 })
         }
         self.services = services
-    }
-}
-
-extension Timestamp {
-    /// The wall clock. The core never asks for it; this is a shell.
-    static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }
 

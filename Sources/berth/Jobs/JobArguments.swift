@@ -1,4 +1,5 @@
 import ArgumentParser
+import BerthController
 import BerthDescription
 import BerthModel
 import Foundation
@@ -110,7 +111,7 @@ struct SubmissionArguments: ParsableArguments {
     func descriptions() throws -> [JobDescription] {
         let context = JobDescription.Context(
             directory: FileManager.default.currentDirectoryPath, defaultQueue: "",
-            now: Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6)))
+            now: .now)
         do {
             var jobs = try read(context)
             let variables = ProcessInfo.processInfo.environment

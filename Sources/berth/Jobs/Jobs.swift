@@ -1,5 +1,6 @@
 import ArgumentParser
 import BerthAPI
+import BerthController
 import BerthModel
 import Foundation
 

@@ -106,7 +106,7 @@ struct Sheet {
 extension ResourcesView {
     /// `2 cores, 4 GiB, 1 GPU H100, 1 qsim (qubits 20), near each other: numa`
     var summary: String {
-        var parts = ["\(cpus) \(threads ? "thread" : "core")" + (cpus == 1 ? "" : "s")]
+        var parts = [cpus.counted(threads ? "thread" : "core")]
         if let memory { parts.append(ByteCount.text(memory)) }
         if let gpus {
             let count = AttributeValue.number(gpus.count).description
@@ -127,7 +127,7 @@ extension ResourcesView {
 
 extension AttemptView.GrantView {
     var summary: String {
-        var parts = ["\(cores) core\(cores == 1 ? "" : "s") (CPUs \(cpuset))"]
+        var parts = ["\(cores.counted("core")) (CPUs \(cpuset))"]
         for (numaNode, bytes) in memory.sorted(by: { (Int($0.key) ?? 0) < (Int($1.key) ?? 0) }) {
             parts.append("\(ByteCount.text(bytes)) of NUMA \(numaNode)")
         }

@@ -33,13 +33,12 @@ struct Why: AsyncParsableCommand {
 
     private func show(_ decision: Decision, node: String) {
         print(
-            "It was placed on \(node), the best of \(decision.candidates.count) that fit among \(decision.nodesConsidered)"
-                + (decision.nodesConsidered == 1 ? " node" : " nodes")
-                + ", with \(decision.jobsAhead) jobs looked at before it.")
+            "It was placed on \(node): the best choice among \(decision.nodesConsidered.counted("node")), "
+                + "with \(decision.jobsAhead.counted("job")) looked at before it.")
         if let chosen = decision.chosen { print("  \(chosen.node): \(chosen.score.summary)") }
         if let runnerUp = decision.runnerUp { print("  next best, \(runnerUp.node): \(runnerUp.score.summary)") }
         for (reason, count) in decision.rejected.sorted(by: { $0.key < $1.key }) {
-            print("  \(count) node\(count == 1 ? "" : "s") short of \(reason)")
+            print("  \(count.counted("node")) short of \(reason)")
         }
         print("  rules \(decision.policy), saw \(decision.saw)")
     }
@@ -48,9 +47,9 @@ struct Why: AsyncParsableCommand {
 extension PlacementScore {
     /// What the placement costs the others, for people.
     var summary: String {
-        "on \(numaNodes) NUMA node\(numaNodes == 1 ? "" : "s"), \(coresLeftNear) cores left beside it, \(coresLeft) on the node, "
+        "on \(numaNodes.counted("NUMA node")), \(coresLeftNear.counted("core")) left beside it, \(coresLeft) on the node, "
             + "\(ByteCount.text(memoryLeftMiB << 20)) left"
-            + (distantDevices > 0 ? ", \(distantDevices) devices far away" : "")
-            + (unaskedDevices > 0 ? ", \(unaskedDevices) devices there that it does not use" : "")
+            + (distantDevices > 0 ? ", \(distantDevices.counted("device")) far away" : "")
+            + (unaskedDevices > 0 ? ", \(unaskedDevices.counted("device")) there that it does not use" : "")
     }
 }

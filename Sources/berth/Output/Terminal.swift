@@ -1,3 +1,4 @@
+import BerthController
 import BerthModel
 import Foundation
 
@@ -61,7 +62,7 @@ enum Terminal {
 
     static func span(from start: String?, to end: String?) -> String {
         guard let start = start.flatMap({ Timestamp($0) }) else { return "-" }
-        let end = end.flatMap { Timestamp($0) } ?? Timestamp(microseconds: Int64(Date().timeIntervalSince1970 * 1e6))
+        let end = end.flatMap { Timestamp($0) } ?? .now
         return max(end - start, .zero).text
     }
 }
