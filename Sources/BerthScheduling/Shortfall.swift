@@ -29,18 +29,6 @@ public enum Shortfall: Hashable, Sendable, Codable {
         public var best: String
     }
 
-    /// Whether no wait can help: even an empty node of this make falls short.
-    public var isPermanent: Bool {
-        switch self {
-        case .lost, .drained, .exclusive: false
-        case .queue, .constraint, .gang: true
-        case .cores(let asked, _, let total), .threads(let asked, _, let total): asked > total
-        case .memory(let asked, _, let total): total.map { asked > $0 } ?? true
-        case .device(_, let asked, _, let total, _): asked > total
-        case .locality: false
-        }
-    }
-
     /// The kind, for counting: `cores`.
     public var name: String {
         switch self {

@@ -65,8 +65,7 @@ struct JobRoutes: Sendable {
     @Sendable private func submit(_ request: Request, _ context: WebContext) async throws -> Response {
         let body = try await request.body.collect(upTo: context.maxUploadSize)
         let description = JobDescription.Context(
-            directory: "/", defaultQueue: defaultQueue,
-            now: .now)
+            directory: "/", defaultQueue: defaultQueue, now: .now)
         do {
             let (key, jobs) = try JobDescription.submission(Array(body.readableBytesView), description)
             let ids = try await controller.submit(

@@ -116,13 +116,6 @@ void berth_children_usage(struct berth_wait *result) {
   fill(result, &usage);
 }
 
-int64_t berth_peer_uid(int descriptor) {
-  struct ucred credentials;
-  socklen_t size = sizeof credentials;
-  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return -1;
-  return credentials.uid;
-}
-
 static int unix_socket(const char *path, struct sockaddr_un *address) {
   if (strlen(path) >= sizeof address->sun_path) {
     errno = ENAMETOOLONG;
@@ -159,8 +152,6 @@ int berth_connect_unix(const char *path) {
 }
 
 int berth_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK); }
-
-void berth_close_from(int first) { close_range((unsigned)first, ~0U, 0); }
 
 int berth_is_in_memory(const char *path) {
   struct statfs status;

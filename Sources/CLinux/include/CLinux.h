@@ -45,15 +45,11 @@ pid_t berth_wait_any(struct berth_wait *result);
 pid_t berth_ended_child(void);
 // CPU time and largest resident size of all children that were reaped.
 void berth_children_usage(struct berth_wait *result);
-// Peer's user id on a connected Unix socket, or -1.
-int64_t berth_peer_uid(int descriptor);
 // Binds and listens, or connects, on a Unix socket; -1 with errno set. Paths longer than sun_path give ENAMETOOLONG.
 int berth_listen_unix(const char *path, int backlog);
 int berth_connect_unix(const char *path);
 // accept4(2): close on exec, not blocking.
 int berth_accept(int listener);
-// Closes every descriptor from `first` on.
-void berth_close_from(int first);
 // A pipe that is closed on exec: reading end first. 0, or -1 with errno set.
 int berth_pipe(int ends[2]);
 // An epoll(7) descriptor; `watch` reports a descriptor once when it is readable; `wait` fills in those that are.
