@@ -2,6 +2,9 @@
 import PackageDescription
 
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections: [Target.Dependency] = ["HeapModule", "DequeModule"].map {
+    .product(name: $0, package: "swift-collections")
+}
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let grpcCore: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
@@ -17,6 +20,7 @@ let nioHTTP: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio"
 let nioFoundation: Target.Dependency = .product(name: "NIOFoundationCompat", package: "swift-nio")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let real: Target.Dependency = .product(name: "RealModule", package: "swift-numerics")
 let yaml: Target.Dependency = .product(name: "Yams", package: "Yams")
 
 /// The Swift runtime and Foundation inside the program: it starts in a third of the time and needs nothing installed.
@@ -34,10 +38,12 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-numerics", from: "1.1.1"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
@@ -50,27 +56,33 @@ let package = Package(
     ],
     targets: [
         // The core: values and decisions. No files, network, clock, randomness or C; not even Foundation.
-        .target(name: "BerthModel"),
-        .target(name: "BerthScheduling", dependencies: ["BerthModel"]),
-        .target(name: "BerthSimulation", dependencies: ["BerthModel", "BerthScheduling"]),
+        .target(name: "BerthModel", dependencies: [real]),
+        .target(name: "BerthPlanner", dependencies: ["BerthModel", real] + collections),
+        .target(name: "BerthScheduling", dependencies: ["BerthModel", "BerthPlanner"] + collections),
+        .target(name: "BerthSimulation", dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling"]),
+        // Traces of workloads, the protocols they are replayed by, and what comes of it.
+        .target(
+            name: "BerthWorkloads", dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", real] + collections),
         // The shell: one room for each thing outside. These see the core, not one another.
         .target(
             name: "BerthProtocol", dependencies: ["BerthModel", grpcCore, grpcProtobuf, protobuf],
             exclude: ["berth.proto"]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CHwloc", pkgConfig: "hwloc", providers: [.apt(["libhwloc-dev"])]),
         .target(name: "BerthTopology", dependencies: ["BerthModel", "CHwloc"]),
-        .target(name: "BerthDescription", dependencies: ["BerthModel", "BerthScheduling", yaml]),
-        .target(name: "BerthJournal", dependencies: ["BerthModel", "BerthScheduling", grdb, crypto]),
+        .target(name: "BerthDescription", dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", yaml]),
+        .target(name: "BerthJournal", dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", grdb, crypto]),
         // The keeper and how an agent talks to it: small, without Foundation.
         .target(name: "CLinux"),
         .target(name: "BerthKeeping", dependencies: ["CLinux"]),
         // What the interfaces say, shared by server and client.
-        .target(name: "BerthAPI", dependencies: ["BerthModel"]),
+        .target(name: "BerthAPI", dependencies: ["BerthModel", "BerthPlanner"]),
         // The two halves, the faces, and the executables.
         .target(
             name: "BerthController",
             dependencies: [
-                "BerthModel", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle, logging,
+                "BerthModel", "BerthPlanner", "BerthScheduling", "BerthJournal", "BerthProtocol", crypto, lifecycle,
+                logging,
             ]),
         .target(
             name: "BerthAgent",
@@ -81,15 +93,16 @@ let package = Package(
         .target(
             name: "BerthWeb",
             dependencies: [
-                "BerthModel", "BerthScheduling", "BerthAPI", "BerthController", "BerthDescription", "BerthJournal",
-                "BerthProtocol",
+                "BerthModel", "BerthPlanner", "BerthScheduling", "BerthAPI", "BerthController", "BerthDescription",
+                "BerthJournal", "BerthProtocol",
                 hummingbird, logging, nio, nioFoundation, httpTypes,
             ]),
         .executableTarget(
             name: "berth",
             dependencies: [
-                "BerthModel", "BerthScheduling", "BerthDescription", "BerthTopology", "BerthJournal", "BerthProtocol",
-                "BerthAPI", "BerthController", "BerthAgent", "BerthWeb", "CLinux",
+                "BerthModel", "BerthPlanner", "BerthScheduling", "BerthWorkloads", "BerthDescription", "BerthTopology",
+                "BerthJournal", "BerthProtocol", "BerthAPI", "BerthController", "BerthAgent", "BerthWeb", "CLinux",
+                "CZlib",
                 arguments, grpcCore, grpcTransport, httpClient, hummingbird, lifecycle, logging, nio, nioFoundation,
                 nioHTTP,
             ],
@@ -99,16 +112,25 @@ let package = Package(
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
         // Tests, a target for each room, and those that run the programs as a user does.
         .testTarget(name: "BerthModelTests", dependencies: ["BerthModel"]),
-        .testTarget(name: "BerthSchedulingTests", dependencies: ["BerthModel", "BerthScheduling"]),
+        .testTarget(name: "BerthPlannerTests", dependencies: ["BerthModel", "BerthPlanner"]),
         .testTarget(
-            name: "BerthSimulationTests", dependencies: ["BerthModel", "BerthScheduling", "BerthSimulation"]),
+            name: "BerthWorkloadsTests",
+            dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", "BerthWorkloads"]),
+        .testTarget(
+            name: "BerthSchedulingTests", dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling"]),
+        .testTarget(
+            name: "BerthSimulationTests",
+            dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", "BerthSimulation"]),
         .testTarget(
             name: "BerthTopologyTests", dependencies: ["BerthModel", "BerthTopology"], exclude: ["Data"]),
         .testTarget(
-            name: "BerthDescriptionTests", dependencies: ["BerthModel", "BerthScheduling", "BerthDescription"]),
+            name: "BerthDescriptionTests",
+            dependencies: ["BerthModel", "BerthPlanner", "BerthScheduling", "BerthDescription"]),
         .testTarget(
             name: "BerthJournalTests",
-            dependencies: ["BerthModel", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb]),
+            dependencies: [
+                "BerthModel", "BerthPlanner", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb,
+            ]),
         .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux"]),
         .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
         .testTarget(name: "IntegrationTests"),

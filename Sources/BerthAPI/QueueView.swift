@@ -9,6 +9,9 @@ public struct QueueView: Codable, Sendable, Hashable {
     @Nullable public var nodes: String?
     @Nullable public var maximumRunning: Int?
     @Nullable public var maximumRunningPerUser: Int?
+    @Nullable public var maximumRunningPerProject: Int?
+    /// Its jobs are not preempted before they have run so long; 0 where nothing protects them.
+    public var minimumRunTime: Double
     @Nullable public var maximumTime: Double?
     @Nullable public var defaultTime: Double?
     /// Tasks.
@@ -23,6 +26,8 @@ public struct QueueView: Codable, Sendable, Hashable {
         nodes = queue.nodes?.text
         maximumRunning = queue.maximumRunning
         maximumRunningPerUser = queue.maximumRunningPerUser
+        maximumRunningPerProject = queue.maximumRunningPerProject
+        minimumRunTime = queue.minimumRunTime.inSeconds
         maximumTime = queue.maximumTime?.inSeconds
         defaultTime = queue.defaultTime?.inSeconds
         self.running = running
@@ -39,10 +44,24 @@ public struct WhyView: Codable, Sendable, Hashable {
     /// Of a job that runs or ran: why it was started where it was.
     @Nullable public var decision: Decision?
     @Nullable public var node: String?
+    /// Of a job that waits: when it is expected to start; null where it does not within 30 days, or not by itself.
+    @Nullable public var predictedStart: String?
+    /// The job whose end lets it start.
+    @Nullable public var behind: String?
+    /// By percent: "50", "80", "95".
+    public var bands: [String: BandView] = [:]
+    /// Whether the forecast had to end before its 30 days, because it would have been too much work.
+    public var forecastIsCut = false
+    /// Earlier starts that one change of the job's own request would bring if it were submitted anew; the earliest first.
+    public var alternatives: [AlternativeView] = []
+    /// What its place in line comes from, and how many jobs stand before it.
+    @Nullable public var priority: JobPriority?
+    @Nullable public var jobsAhead: Int?
 
     /// One thing that binds.
     public struct Reason: Codable, Sendable, Hashable {
-        /// held, begin, dependency, backoff, arrayLimit, queueLimit, userLimit, noNodes, behind, resources
+        /// held, begin, dependency, backoff, arrayLimit, queueLimit, userLimit, projectLimit, quota, lent, gang, noNodes,
+        /// behind, resources
         public var kind: String
         public var text: String
         @Nullable public var remedy: String?

@@ -86,12 +86,6 @@ extension Controller {
             try dispatcher.undrain(node, by: user.name, at: time)
         }
     }
-
-    /// Every reason that binds for a job that waits; empty for one that has ended.
-    public func waitReasons(for id: Job.ID) -> [WaitReason] {
-        guard let job = cluster.jobs[id], job.hasWaitingTasks else { return [] }
-        return BerthScheduling.waitReasons(for: job, in: cluster, at: time)
-    }
 }
 
 /// Who asks.

@@ -83,6 +83,8 @@ public actor Controller: Service {
     }
 
     public var cluster: Cluster { dispatcher.cluster }
+    /// The mind as it is now: a copy, for questions that take their time elsewhere.
+    var fork: Dispatcher { dispatcher }
     var time: Timestamp { now() }
 
     // MARK: - Rounds

@@ -59,6 +59,7 @@ public struct ControllerConfiguration: Sendable {
         guard cluster.queue(cluster.defaultQueue) != nil else {
             throw document.failure("defaultQueue \"\(cluster.defaultQueue)\" is none of the queues")
         }
+        if let planning = fields.optional("planning") { cluster.planning = try PlanningConfiguration(planning) }
         try fields.finish()
     }
 
@@ -69,7 +70,8 @@ public struct ControllerConfiguration: Sendable {
             var queue = Queue(
                 name: try fields.required("name").text("name"),
                 tier: try fields.integer("tier", -1_000_000...1_000_000) ?? 0,
-                isPreemptible: try fields.flag("preemptible") ?? false)
+                isPreemptible: try fields.flag("preemptible") ?? false,
+                minimumRunTime: try fields.duration("minimumRunTime") ?? .zero)
             guard NodeName(queue.name).isWellFormed else {
                 throw item.failure("\"\(queue.name)\" is no name for a queue")
             }
@@ -79,6 +81,7 @@ public struct ControllerConfiguration: Sendable {
             queue.nodes = try fields.optional("nodes")?.expression("nodes")
             queue.maximumRunning = try fields.integer("maximumRunning", 1...10_000_000)
             queue.maximumRunningPerUser = try fields.integer("maximumRunningPerUser", 1...10_000_000)
+            queue.maximumRunningPerProject = try fields.integer("maximumRunningPerProject", 1...10_000_000)
             queue.maximumTime = try fields.duration("maximumTime")
             queue.defaultTime = try fields.duration("defaultTime")
             queue.maximumGrace = try fields.duration("maximumGrace") ?? queue.maximumGrace

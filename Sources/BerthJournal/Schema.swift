@@ -8,13 +8,18 @@ enum Schema {
 
     /// Refuses other programs' databases and those of a newer Berth, before anything is written.
     static func checkHeader(of database: Database) throws {
-        let id = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
-        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
         if tables == 0 {
             try database.execute(sql: "PRAGMA page_size = 8192; PRAGMA application_id = \(applicationID)")
-            return
+        } else {
+            try checkJournal(database)
         }
+    }
+
+    /// Refuses what is no journal, or a newer Berth's.
+    static func checkJournal(_ database: Database) throws {
+        let id = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
         guard id == applicationID else {
             throw JournalError("The database is another program's. Name another state directory.")
         }

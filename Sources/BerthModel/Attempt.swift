@@ -6,12 +6,34 @@ public struct Attempt: Hashable, Sendable, Codable {
     public let allocation: Allocation
     /// When the planner gave it its resources.
     public let plannedTime: Timestamp
+    /// Whether its project held more than its quota with it; fixed for the attempt's life.
+    public let isBorrowing: Bool
+    /// How long the planner expected it to run when it started it; nil where nothing was known.
+    @OptionalMicroseconds public private(set) var expectedTime: Duration?
 
-    public init(id: AttemptID, fence: UInt64, allocation: Allocation, plannedTime: Timestamp) {
+    public init(
+        id: AttemptID, fence: UInt64, allocation: Allocation, plannedTime: Timestamp, isBorrowing: Bool = false,
+        expectedTime: Duration? = nil
+    ) {
         self.id = id
         self.fence = fence
         self.allocation = allocation
         self.plannedTime = plannedTime
+        self.isBorrowing = isBorrowing
+        self.expectedTime = expectedTime
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        id = try container.decode(AttemptID.self, forKey: .id)
+        fence = try container.decode(UInt64.self, forKey: .fence)
+        allocation = try container.decode(Allocation.self, forKey: .allocation)
+        plannedTime = try container.decode(Timestamp.self, forKey: .plannedTime)
+        // Journals of the first version have neither.
+        isBorrowing = try container.decodeIfPresent(Bool.self, forKey: .isBorrowing) ?? false
+        _expectedTime =
+            try container.decodeIfPresent(OptionalMicroseconds.self, forKey: .expectedTime)
+            ?? OptionalMicroseconds(wrappedValue: nil)
     }
 }
 

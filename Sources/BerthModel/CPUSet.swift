@@ -34,6 +34,10 @@ public struct CPUSet: Hashable, Sendable, Codable, CustomStringConvertible, Expr
     public func encode(to encoder: any Encoder) throws { try description.encode(to: encoder) }
 
     public var isEmpty: Bool { words.isEmpty }
+    /// The smallest number.
+    public var first: Int? {
+        words.firstIndex { $0 != 0 }.map { $0 * 64 + words[$0].trailingZeroBitCount }
+    }
     public var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
     public func contains(_ number: Int) -> Bool {
@@ -80,8 +84,16 @@ public struct CPUSet: Hashable, Sendable, Codable, CustomStringConvertible, Expr
         return result
     }
 
+    /// How many are in both.
+    public func sharedCount(with other: CPUSet) -> Int {
+        zip(words, other.words).reduce(0) { $0 + ($1.0 & $1.1).nonzeroBitCount }
+    }
+
     public func isDisjoint(with other: CPUSet) -> Bool { zip(words, other.words).allSatisfy { $0 & $1 == 0 } }
-    public func isSubset(of other: CPUSet) -> Bool { subtracting(other).isEmpty }
+    public func isSubset(of other: CPUSet) -> Bool {
+        guard words.count <= other.words.count else { return false }
+        return words.indices.allSatisfy { words[$0] & ~other.words[$0] == 0 }
+    }
 
     private mutating func trim() { while words.last == 0 { words.removeLast() } }
 

@@ -8,8 +8,12 @@ public struct Cluster: Hashable, Sendable, Codable {
     public private(set) var nodes: [NodeName: Node] = [:]
     /// Which jobs wait for a job.
     private var dependents: [Job.ID: Set<Job.ID>] = [:]
-    /// Jobs that may have waiting tasks, the next to be looked at first.
-    public private(set) var queueOrder: [QueuePlace] = []
+    /// Waiting jobs with a dependency that can no longer be met.
+    public private(set) var hopeless: Set<Job.ID> = []
+    /// What users and projects have used, and how long their jobs ran: what the planner learns from.
+    public private(set) var usage = UsageLedger()
+    public private(set) var runTimes = RunTimeKnowledge()
+    public private(set) var requests = RequestHistory()
     /// Tasks that hold resources, by queue and by queue and user.
     private var running: [String: Int] = [:]
     private var runningByUser: [QueueUser: Int] = [:]
@@ -34,10 +38,18 @@ public struct Cluster: Hashable, Sendable, Codable {
         }
     }
 
+    /// Jobs with waiting tasks by tier and submission: in the order in which people read them.
+    ///
+    /// - Complexity: O(j log j) for j jobs.
+    public var queueOrder: [QueuePlace] { jobs.values.filter(\.hasWaitingTasks).map { place(of: $0) }.sorted() }
+
     public func runningTasks(queue: String) -> Int { running[queue, default: 0] }
     public func runningTasks(queue: String, user: String) -> Int {
         runningByUser[QueueUser(queue: queue, user: user), default: 0]
     }
+
+    /// The jobs that wait for a job.
+    public func dependents(of job: Job.ID) -> Set<Job.ID> { dependents[job] ?? [] }
 
     /// The task's state while it is not ended and was started once.
     public func task(_ id: TaskID) -> Job.Task? { jobs[id.job]?.tasks[id.index ?? 0] }
@@ -60,11 +72,12 @@ public struct Cluster: Hashable, Sendable, Codable {
         case .reopened(let submission, by: _): try insert(submission, event)
         case .held(let job, by: _): try existing(job, event) { $0.isHeld = true }
         case .released(let job, by: _): try existing(job, event) { $0.isHeld = false }
-        case .started(let attempt, _): try start(attempt, event)
+        case .started(let attempt, _): try start(attempt, event, at: time)
         case .launched(let attempt, let launch): try launched(attempt, launch, event)
-        case .reported(let attempt, _): try require(state(of: attempt) != nil, event, "\(attempt) is not live")
+        case .reported(let attempt, let report): try take(attempt, report, event)
         case .stopping(let attempt, let reason, by: _): try stop(attempt, reason, event)
-        case .attemptEnded(let attempt, _, then: let disposition): try end(attempt, disposition, event)
+        case .attemptEnded(let attempt, let attemptEnd, then: let disposition):
+            try end(attempt, attemptEnd, disposition, event, at: time)
         case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event)
         case .nodeJoined(let registration): join(registration)
         case .nodeReturned(let node): try existing(node, event) { $0.isUp = true }
@@ -101,10 +114,7 @@ public struct Cluster: Hashable, Sendable, Codable {
         }
     }
 
-    private mutating func configure(_ configuration: ClusterConfiguration) {
-        self.configuration = configuration
-        queueOrder = jobs.values.filter(\.hasWaitingTasks).map { place(of: $0) }.sorted()
-    }
+    private mutating func configure(_ configuration: ClusterConfiguration) { self.configuration = configuration }
 
     // MARK: - Jobs
 
@@ -118,34 +128,13 @@ public struct Cluster: Hashable, Sendable, Codable {
         try require(jobs[job.id] == nil, event, "job \(job.id) exists already")
         jobs[job.id] = job
         for dependency in job.waitsFor { dependents[dependency.job, default: []].insert(job.id) }
-        enqueue(job)
         if nextJob <= job.id { nextJob = job.id.next }
+        requests.observe(job.specification.resources)
     }
 
-    private mutating func enqueue(_ job: Job) {
-        guard job.hasWaitingTasks else { return }
-        let place = place(of: job)
-        let index = position(of: place)
-        if index == queueOrder.count || queueOrder[index] != place { queueOrder.insert(place, at: index) }
-    }
-
-    private mutating func dequeue(_ job: Job) {
-        let place = place(of: job)
-        let index = position(of: place)
-        if index < queueOrder.count, queueOrder[index] == place { queueOrder.remove(at: index) }
-    }
-
-    private func position(of place: QueuePlace) -> Int {
-        var low = 0
-        var high = queueOrder.count
-        while low < high {
-            let middle = (low + high) / 2
-            if queueOrder[middle] < place { low = middle + 1 } else { high = middle }
-        }
-        return low
-    }
-
-    private mutating func start(_ attempt: Attempt, _ event: ClusterEvent) throws(IllegalTransition) {
+    private mutating func start(_ attempt: Attempt, _ event: ClusterEvent, at time: Timestamp)
+        throws(IllegalTransition)
+    {
         let id = attempt.id.task
         let index = id.index ?? 0
         let before = jobs[id.job]?.tasks[index]
@@ -172,11 +161,12 @@ public struct Cluster: Hashable, Sendable, Codable {
             job.active += 1
             job.hasStarted = true
             job.tasks[index] = Job.Task(
-                state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0)
+                state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0,
+                checkpointTime: before?.checkpointTime)
         }
         if let job = jobs[id.job] {
             count(job, by: 1)
-            if !job.hasWaitingTasks { dequeue(job) }
+            charge(job, for: attempt.allocation, by: 1, at: time)
         }
         resolve(id.job) { $0 == .started }
     }
@@ -187,6 +177,22 @@ public struct Cluster: Hashable, Sendable, Codable {
         let user = QueueUser(queue: job.specification.queue, user: job.submission.user)
         runningByUser[user, default: 0] += change
         if runningByUser[user] == 0 { runningByUser[user] = nil }
+    }
+
+    /// Counts what the job's user and project hold from now on, or no longer hold.
+    private mutating func charge(_ job: Job, for allocation: Allocation, by sign: Double, at time: Timestamp) {
+        let account = job.specification.account
+        usage.change(
+            rate: sign * UsageLedger.charge(for: allocation),
+            of: [.project(account), .user(job.submission.user, project: account)], at: time,
+            halfLife: configuration.planning.fairShare.halfLife)
+    }
+
+    private mutating func take(_ attempt: AttemptID, _ report: Report, _ event: ClusterEvent) throws(IllegalTransition)
+    {
+        try require(state(of: attempt) != nil, event, "\(attempt) is not live")
+        guard report.checkpoint != nil else { return }
+        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.checkpointTime = report.time }
     }
 
     private mutating func launched(_ attempt: AttemptID, _ launch: Launch, _ event: ClusterEvent)
@@ -222,9 +228,10 @@ public struct Cluster: Hashable, Sendable, Codable {
     }
 
     private mutating func end(
-        _ attempt: AttemptID, _ disposition: ClusterEvent.Disposition, _ event: ClusterEvent
+        _ attempt: AttemptID, _ attemptEnd: AttemptEnd, _ disposition: ClusterEvent.Disposition, _ event: ClusterEvent,
+        at time: Timestamp
     ) throws(IllegalTransition) {
-        guard let live = state(of: attempt)?.attempt else {
+        guard let state = state(of: attempt), let live = state.attempt else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
         // On a lost node the process may live on: its resources are free only when the agent says so.
@@ -238,13 +245,15 @@ public struct Cluster: Hashable, Sendable, Codable {
                 job.ended.count(outcome.state, 1)
             case .waits(let notBefore, let countsAsRetry):
                 job.tasks[index]?.state = .waiting(notBefore: notBefore)
+                job.tasks[index]?.isReturning = !countsAsRetry
                 if countsAsRetry { job.tasks[index]?.retries += 1 }
                 job.waitingAgain += 1
             }
         }
         if let job = jobs[attempt.task.job] {
             count(job, by: -1)
-            enqueue(job)
+            charge(job, for: live.allocation, by: -1, at: time)
+            observe(attemptEnd, of: job, state, live)
             retire(job)
         }
     }
@@ -273,17 +282,23 @@ public struct Cluster: Hashable, Sendable, Codable {
             for index in again { job.tasks[index] = nil }
             job.waitingAgain -= again.count
         }
-        if let job = jobs[id] {
-            if !job.hasWaitingTasks { dequeue(job) }
-            retire(job)
-        }
+        if let job = jobs[id] { retire(job) }
+    }
+
+    /// Learns how long a run took that came to its own end, or to its limit.
+    private mutating func observe(_ end: AttemptEnd, of job: Job, _ state: TaskState, _ attempt: Attempt) {
+        guard end.cause == .exit || end.cause == .timeLimit, case .running(_, let since) = state else { return }
+        runTimes.observe(
+            job.specification.runTimeFeatures(
+                user: job.submission.user, queue: configuration.queue(job.specification.queue)),
+            ranSeconds: max(0, (end.endTime - since).inSeconds))
     }
 
     /// Forgets a job whose tasks have all ended, and tells those that wait for it.
     private mutating func retire(_ job: Job) {
         guard !job.hasWaitingTasks, job.active == 0 else { return }
-        dequeue(job)
         jobs[job.id] = nil
+        hopeless.remove(job.id)
         for dependency in job.waitsFor { dependents[dependency.job]?.remove(job.id) }
         let state = job.ended.state
         resolve(job.id) { condition in
@@ -297,6 +312,7 @@ public struct Cluster: Hashable, Sendable, Codable {
         for id in dependents.removeValue(forKey: job.id) ?? [] {
             guard var waiting = jobs.removeValue(forKey: id) else { continue }
             waiting.failedDependency = waiting.failedDependency ?? waiting.waitsFor.first { $0.job == job.id }
+            if waiting.failedDependency != nil { hopeless.insert(id) }
             jobs[id] = waiting
         }
     }

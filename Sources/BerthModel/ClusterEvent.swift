@@ -56,15 +56,29 @@ public struct IllegalTransition: Error, Equatable, CustomStringConvertible {
     public var description: String { "The event \(event) cannot be applied: \(problem)." }
 }
 
-/// The queues of a cluster.
+/// The queues of a cluster, and how their jobs are ordered.
 public struct ClusterConfiguration: Hashable, Sendable, Codable {
     /// In the order of the configuration file.
     public var queues: [Queue]
     public var defaultQueue: String
+    public var planning: PlanningConfiguration
 
-    public init(queues: [Queue] = Queue.shipped, defaultQueue: String = "batch") {
+    public init(
+        queues: [Queue] = Queue.shipped, defaultQueue: String = "batch",
+        planning: PlanningConfiguration = PlanningConfiguration()
+    ) {
         self.queues = queues
         self.defaultQueue = defaultQueue
+        self.planning = planning
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        queues = try container.decode([Queue].self, forKey: .queues)
+        defaultQueue = try container.decode(String.self, forKey: .defaultQueue)
+        // Journals from before it could be set do not have it.
+        planning =
+            try container.decodeIfPresent(PlanningConfiguration.self, forKey: .planning) ?? PlanningConfiguration()
     }
 
     public func queue(_ name: String) -> Queue? { queues.first { $0.name == name } }
@@ -82,6 +96,10 @@ public struct Queue: Hashable, Sendable, Codable {
     /// Most tasks at a time that hold resources, for all and for each user.
     public var maximumRunning: Int?
     public var maximumRunningPerUser: Int?
+    public var maximumRunningPerProject: Int?
+    /// A job that runs is not preempted before it has run so long.
+    public var minimumRunTime: Duration { minimumRunMicroseconds.map { .microseconds($0) } ?? .zero }
+    private var minimumRunMicroseconds: Int64?
     /// Longest time limit a job may ask for, and the limit of those that ask for none.
     @OptionalMicroseconds public var maximumTime: Duration?
     @OptionalMicroseconds public var defaultTime: Duration?
@@ -90,8 +108,8 @@ public struct Queue: Hashable, Sendable, Codable {
 
     public init(
         name: String, tier: Int, isPreemptible: Bool = false, nodes: Expression? = nil, maximumRunning: Int? = nil,
-        maximumRunningPerUser: Int? = nil, maximumTime: Duration? = nil, defaultTime: Duration? = nil,
-        maximumGrace: Duration = .seconds(600)
+        maximumRunningPerUser: Int? = nil, maximumRunningPerProject: Int? = nil, minimumRunTime: Duration = .zero,
+        maximumTime: Duration? = nil, defaultTime: Duration? = nil, maximumGrace: Duration = .seconds(600)
     ) {
         self.name = name
         self.tier = tier
@@ -99,6 +117,8 @@ public struct Queue: Hashable, Sendable, Codable {
         self.nodes = nodes
         self.maximumRunning = maximumRunning
         self.maximumRunningPerUser = maximumRunningPerUser
+        self.maximumRunningPerProject = maximumRunningPerProject
+        minimumRunMicroseconds = minimumRunTime == .zero ? nil : minimumRunTime.microseconds
         self.maximumTime = maximumTime
         self.defaultTime = defaultTime
         self.maximumGrace = maximumGrace

@@ -5,8 +5,10 @@ public struct Decision: Hashable, Sendable, Codable {
     /// Of everything the choice was made from: the request and each node's free resources. Equal digests must give
     /// equal choices.
     public var saw: String
-    /// Waiting jobs that were looked at before this one in the same plan.
+    /// Kinds of equal waiting jobs that were looked at before this one in the same plan.
     public var jobsAhead: Int
+    /// What the job's place in line came from.
+    public var priority: JobPriority?
     public var nodesConsidered: Int
     /// The best candidates, the chosen one first, at most `Decision.recordedCandidates`.
     public var candidates: [Candidate]
@@ -19,12 +21,13 @@ public struct Decision: Hashable, Sendable, Codable {
     public var runnerUp: Candidate? { candidates.dropFirst().first }
 
     public init(
-        policy: String, saw: String, jobsAhead: Int, nodesConsidered: Int, candidates: [Candidate],
-        rejected: [String: Int]
+        policy: String, saw: String, jobsAhead: Int, priority: JobPriority? = nil, nodesConsidered: Int,
+        candidates: [Candidate], rejected: [String: Int]
     ) {
         self.policy = policy
         self.saw = saw
         self.jobsAhead = jobsAhead
+        self.priority = priority
         self.nodesConsidered = nodesConsidered
         self.candidates = candidates
         self.rejected = rejected
@@ -46,37 +49,33 @@ public struct Decision: Hashable, Sendable, Codable {
 
 /// What a placement costs the others, the most important first.
 public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
-    /// Devices on the node that the task does not ask for.
+    /// Thousandths of GPUs that jobs of the usual mix can no longer use, beside those that the task takes.
+    public var fragmentation: Int
+    /// Free devices on the node that the task does not ask for.
     public var unaskedDevices: Int
-    /// Devices of the task that lie at another NUMA node than its cores.
-    public var distantDevices: Int
-    /// NUMA nodes that its cores and memory lie on.
-    public var numaNodes: Int
-    /// Free cores left over in the NUMA nodes used, and on the node.
-    public var coresLeftNear: Int
     public var coresLeft: Int
     public var memoryLeftMiB: Int64
 
-    public init(
-        unaskedDevices: Int, distantDevices: Int, numaNodes: Int, coresLeftNear: Int, coresLeft: Int,
-        memoryLeftMiB: Int64
-    ) {
+    public init(fragmentation: Int, unaskedDevices: Int, coresLeft: Int, memoryLeftMiB: Int64) {
+        self.fragmentation = fragmentation
         self.unaskedDevices = unaskedDevices
-        self.distantDevices = distantDevices
-        self.numaNodes = numaNodes
-        self.coresLeftNear = coresLeftNear
         self.coresLeft = coresLeft
         self.memoryLeftMiB = memoryLeftMiB
     }
 
-    private var order: [Int64] {
-        [
-            Int64(unaskedDevices), Int64(distantDevices), Int64(numaNodes), Int64(coresLeftNear), Int64(coresLeft),
-            memoryLeftMiB,
-        ]
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        // Decisions of the first policy did not know it.
+        fragmentation = try container.decodeIfPresent(Int.self, forKey: .fragmentation) ?? 0
+        unaskedDevices = try container.decode(Int.self, forKey: .unaskedDevices)
+        coresLeft = try container.decode(Int.self, forKey: .coresLeft)
+        memoryLeftMiB = try container.decode(Int64.self, forKey: .memoryLeftMiB)
     }
 
-    public static func < (left: Self, right: Self) -> Bool { left.order.lexicographicallyPrecedes(right.order) }
+    public static func < (left: Self, right: Self) -> Bool {
+        (left.fragmentation, left.unaskedDevices, left.coresLeft, left.memoryLeftMiB)
+            < (right.fragmentation, right.unaskedDevices, right.coresLeft, right.memoryLeftMiB)
+    }
 }
 
 /// FNV-1a over bytes, 64 bits: the same in every process, which Swift's own `Hasher` is not. For digests of decisions,

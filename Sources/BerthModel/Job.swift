@@ -64,6 +64,20 @@ public struct Job: Hashable, Sendable, Codable {
         public var attempts: Int
         /// Attempts that counted against the job's retries.
         public var retries: Int
+        /// The last complete checkpoint that an attempt of the task told of.
+        public var checkpointTime: Timestamp?
+        /// Whether it waits because it was stopped for others, drained or lost, and not for a failure of its own.
+        public var isReturning: Bool
+
+        public init(
+            state: TaskState, attempts: Int, retries: Int, checkpointTime: Timestamp? = nil, isReturning: Bool = false
+        ) {
+            self.state = state
+            self.attempts = attempts
+            self.retries = retries
+            self.checkpointTime = checkpointTime
+            self.isReturning = isReturning
+        }
     }
 
     /// How many tasks have ended, and how.

@@ -43,6 +43,19 @@ public struct Node: Hashable, Sendable, Codable {
     /// Gives resources away on a copy of the node, for a plan in the making.
     public mutating func take(_ allocation: Allocation) { free.take(allocation) }
 
+    /// Puts back on a copy of the node what an attempt held there; never more than the node has in all.
+    public mutating func giveBack(_ allocation: Allocation) {
+        free.cpus.formUnion(allocation.cpus.intersection(capacity.cpus))
+        for share in allocation.memory {
+            guard let total = capacity.memory[share.numaNode] else { continue }
+            free.memory[share.numaNode] = Swift.min(total, free.memory[share.numaNode, default: 0] + share.bytes)
+        }
+        for share in allocation.devices {
+            guard let total = capacity.devices[share.name] else { continue }
+            free.devices[share.name] = Swift.min(total, free.devices[share.name, default: 0] + share.thousandths)
+        }
+    }
+
     /// Recomputes what is free after the capacity has changed: what is given stays given, even where it is now more
     /// than there is.
     mutating func refreshFree() {

@@ -103,7 +103,7 @@ extension Dispatcher {
         guard let job = cluster.jobs[attempt.id.task.job] else { return }
         var specification = job.specification
         let queue = cluster.configuration.queue(specification.queue)
-        specification.timeLimit = specification.timeLimit ?? queue?.defaultTime ?? queue?.maximumTime
+        specification.timeLimit = specification.timeLimit(in: queue)
         let order = AttemptOrder(
             attempt: attempt, specification: specification, user: job.submission.user,
             maximumGrace: queue?.maximumGrace ?? Queue.shipped[0].maximumGrace)

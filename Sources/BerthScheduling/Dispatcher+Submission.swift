@@ -126,7 +126,7 @@ extension Dispatcher {
     }
 
     /// Refuses what its queue does not allow and what no node could ever run.
-    func check(_ specification: JobSpecification, at now: Timestamp) throws(Refusal) {
+    package mutating func check(_ specification: JobSpecification, at now: Timestamp) throws(Refusal) {
         let configuration = cluster.configuration
         guard let queue = configuration.queue(specification.queue) else {
             throw .noQueue(specification.queue, known: configuration.queues.map(\.name))
@@ -143,7 +143,7 @@ extension Dispatcher {
             throw .gang(nodes: shape.nodes)
         }
         try refuseUnknownDevices(specification)
-        if let miss = nearestMiss(for: specification, in: cluster) {
+        if let miss = planner.nearestMiss(for: specification, in: cluster, at: now) {
             throw .neverFits(node: miss.node, shortfalls: miss.shortfalls, nodes: cluster.nodes.count)
         }
     }

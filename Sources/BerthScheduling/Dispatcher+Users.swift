@@ -1,4 +1,5 @@
 public import BerthModel
+public import BerthPlanner
 
 /// What people change afterwards: jobs, nodes and the configuration.
 extension Dispatcher {
@@ -66,7 +67,7 @@ extension Dispatcher {
         throw .hasEnded(id, state.jobState)
     }
 
-    private mutating func stop(_ attempt: Attempt, _ reason: StopReason, by user: String, at now: Timestamp) {
+    mutating func stop(_ attempt: Attempt, _ reason: StopReason, by user: String, at now: Timestamp) {
         // A second stop changes the reason only towards the one that ends the task.
         if case .stopping(_, let earlier, _) = cluster.state(of: attempt.id), earlier == reason || reason.runsAgain {
             return
@@ -93,5 +94,13 @@ extension Dispatcher {
 
     public mutating func configure(_ configuration: ClusterConfiguration, at now: Timestamp) {
         if cluster.configuration != configuration { record(.configured(configuration), at: now) }
+    }
+}
+
+/// What people ask of the plans to come.
+extension Dispatcher {
+    /// Every reason for which the job waits now.
+    public mutating func waitReasons(for job: Job, at now: Timestamp) -> [WaitReason] {
+        planner.waitReasons(for: job, in: cluster, at: now)
     }
 }

@@ -1,4 +1,5 @@
 public import BerthModel
+import BerthPlanner
 
 /// The controller's mind: takes in what users and agents say, decides, and collects what is to be recorded and told.
 /// Pure: the controller, the simulator and the chaos tests run this same value, each with a clock and a journal of its
@@ -9,6 +10,7 @@ public import BerthModel
 public struct Dispatcher: Sendable {
     public private(set) var cluster: Cluster
     public let timing: Timing
+    var planner: ClusterPlanner
     private var events: [ClusterEvent] = []
     private var messages: [Outgoing] = []
     /// Streams to agents. Not recorded: after a restart every agent opens a new one.
@@ -46,6 +48,7 @@ public struct Dispatcher: Sendable {
     public init(_ cluster: Cluster, timing: Timing = Timing(), at now: Timestamp) {
         self.cluster = cluster
         self.timing = timing
+        planner = ClusterPlanner(cluster)
         for node in cluster.nodes.values where node.isUp { sessions[node.name] = Session(number: nil, lastHeard: now) }
     }
 
@@ -71,6 +74,7 @@ public struct Dispatcher: Sendable {
             let job = event.job
             // The tally alone: a second holder of the job would make every change copy its tasks.
             let before = job.flatMap { cluster.jobs[$0]?.ended }
+            planner.note(event, in: cluster)
             try cluster.apply(event, at: now)
             if let job, let before, cluster.jobs[job] == nil { newlyEnded[job] = before.state(after: event) }
             events.append(event)
@@ -95,11 +99,18 @@ public struct Dispatcher: Sendable {
         var next = endHopelessJobs(at: now)
         var unlocks = true
         while unlocks {
-            let plan = plan(cluster, at: now)
-            unlocks = isAwaited(plan.starts)
+            let plan = planner.plan(cluster, at: now)
+            // Jobs that wait for these starts may start too; and what is kept free may lie elsewhere after them.
+            unlocks =
+                !plan.starts.isEmpty
+                && (!plan.reservations.isEmpty
+                    || plan.starts.contains { !cluster.dependents(of: $0.attempt.id.task.job).isEmpty })
             for start in plan.starts {
                 record(.started(start.attempt, start.decision), at: now)
                 sendStart(start.attempt)
+            }
+            for victim in plan.preemptions.flatMap(\.victims) {
+                if let attempt = cluster.state(of: victim)?.attempt { stop(attempt, .preempted, by: "berth", at: now) }
             }
             if let time = plan.nextTime { next = min(next ?? time, time) }
         }
@@ -108,16 +119,6 @@ public struct Dispatcher: Sendable {
             next = min(next ?? time, time)
         }
         return next
-    }
-
-    /// Whether a job waits for one of these starts, so that it may start as well.
-    private func isAwaited(_ starts: [Plan.Start]) -> Bool {
-        let started = Set(starts.map(\.attempt.id.task.job))
-        return !started.isEmpty
-            && cluster.queueOrder.contains { place in
-                cluster.jobs[place.job]?.waitsFor.contains { $0.condition == .started && started.contains($0.job) }
-                    == true
-            }
     }
 
     private mutating func loseSilentNodes(at now: Timestamp) {
@@ -137,33 +138,22 @@ public struct Dispatcher: Sendable {
     ///
     /// - Returns: the next deadline.
     private mutating func endHopelessJobs(at now: Timestamp) -> Timestamp? {
-        var next: Timestamp?
-        var again = true
-        while again {
-            again = false
-            for place in cluster.queueOrder {
-                guard let job = cluster.jobs[place.job] else { continue }
-                let outcome: Outcome
-                let tasks: IndexRanges
-                if let dependency = job.failedDependency {
-                    outcome = Outcome(
-                        state: .failed, reason: .dependencyFailed,
-                        message: "Job \(dependency.job) ended without having \(dependency.condition.past).")
-                    tasks = IndexRanges(waitingTasks(of: job))
-                } else if let deadline = job.specification.deadline, !job.untouched.isEmpty {
-                    guard deadline <= now else {
-                        next = min(next ?? deadline, deadline)
-                        continue
-                    }
-                    outcome = Outcome(
-                        state: .failed, reason: .policy, message: "It had not started by its deadline \(deadline).")
-                    tasks = job.untouched
-                } else {
-                    continue
-                }
-                record(.tasksEnded(job: job.id, tasks: tasks, outcome, by: "berth"), at: now)
-                again = true  // It may have been somebody's dependency.
+        planner.follow(cluster, at: now)
+        let (overdue, next) = planner.takeOverdue(at: now)
+        for id in overdue {
+            guard let job = cluster.jobs[id], let deadline = job.specification.deadline, !job.untouched.isEmpty else {
+                continue
             }
+            let outcome = Outcome(
+                state: .failed, reason: .policy, message: "It had not started by its deadline \(deadline).")
+            record(.tasksEnded(job: id, tasks: job.untouched, outcome, by: "berth"), at: now)
+        }
+        // The end of one may leave others without hope.
+        while let id = cluster.hopeless.min(), let job = cluster.jobs[id], let dependency = job.failedDependency {
+            let outcome = Outcome(
+                state: .failed, reason: .dependencyFailed,
+                message: "Job \(dependency.job) ended without having \(dependency.condition.past).")
+            record(.tasksEnded(job: id, tasks: IndexRanges(waitingTasks(of: job)), outcome, by: "berth"), at: now)
         }
         return next
     }

@@ -1,4 +1,5 @@
 public import BerthModel
+public import BerthPlanner
 
 /// Why a request was refused. The text says what is wrong, with the numbers, and then what to do.
 public enum Refusal: Error, Hashable, Sendable {

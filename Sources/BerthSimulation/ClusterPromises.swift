@@ -1,4 +1,5 @@
 package import BerthModel
+import BerthPlanner
 import BerthScheduling
 
 // What must hold of every cluster, worked out here once more from the allocations alone.

@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 
 /// The controller's rounds, its end and its start.

@@ -24,6 +24,9 @@ struct FleetRoutes: Sendable {
             return try .json(await NodeView(self.node(context))) as Response
         }
         api.get("/queues", use: queues)
+        api.get("/projects") { _, _ in
+            try .json(await controller.cluster.projectStandings(at: .now).map(ProjectView.init)) as Response
+        }
         api.get("/version") { _, _ in try .json(["version": berthVersion]) as Response }
         api.post("/sql", use: sql)
         api.get("/verify") { _, context in

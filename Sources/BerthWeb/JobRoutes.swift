@@ -3,6 +3,7 @@ import BerthController
 import BerthDescription
 import BerthJournal
 import BerthModel
+import BerthPlanner
 import BerthProtocol
 import BerthScheduling
 import Foundation
@@ -139,15 +140,17 @@ struct JobRoutes: Sendable {
 
     @Sendable private func why(_ request: Request, _ context: WebContext) async throws -> Response {
         let record = try record(id(context))
-        let reasons = await controller.waitReasons(for: record.id.job)
         let last = record.attempts.last
         let waiting = (record.tasks[.pending] ?? 0) + (record.tasks[.held] ?? 0)
-        return try .json(
-            WhyView(
-                job: record.id.description, state: record.state,
-                waitingTasks: record.id.index == nil ? waiting : record.state.hasEnded ? 0 : 1,
-                reasons: record.state.hasEnded ? [] : reasons.map(WhyView.Reason.init), decision: last?.decision,
-                node: last?.attempt.allocation.node.text))
+        var view = WhyView(
+            job: record.id.description, state: record.state,
+            waitingTasks: record.id.index == nil ? waiting : record.state.hasEnded ? 0 : 1, reasons: [],
+            decision: last?.decision, node: last?.attempt.allocation.node.text)
+        if !record.state.hasEnded, let known = await controller.prospect(of: record.id.job) {
+            view.reasons = known.reasons.map(WhyView.Reason.init)
+            view.add(known.prospect)
+        }
+        return try .json(view)
     }
 
     @Sendable private func events(_ request: Request, _ context: WebContext) async throws -> Response {

@@ -8,6 +8,7 @@ import NIOCore
 public struct WebServer: Sendable {
     private let routes: JobRoutes
     private let fleet: FleetRoutes
+    private let forecast: ForecastRoutes
     private let doorkeeper: Doorkeeper
     private let logger: Logger
 
@@ -17,6 +18,7 @@ public struct WebServer: Sendable {
     public init(controller: Controller, defaultQueue: String, token: String, databasePath: String, logger: Logger) {
         routes = JobRoutes(controller: controller, defaultQueue: defaultQueue)
         fleet = FleetRoutes(controller: controller, databasePath: databasePath)
+        forecast = ForecastRoutes(controller: controller, defaultQueue: defaultQueue)
         doorkeeper = Doorkeeper(token: AccessToken(token))
         self.logger = logger
     }
@@ -37,6 +39,7 @@ public struct WebServer: Sendable {
         let api = router.group("/api/v1")
         routes.add(to: api)
         fleet.add(to: api)
+        forecast.add(to: api)
         return Application(
             router: router, configuration: ApplicationConfiguration(address: address, serverName: "berth"),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) }, logger: logger)

@@ -17,7 +17,7 @@ struct Berth: AsyncParsableCommand {
                 subcommands: [
                     Submit.self, Run.self, Wait.self, Jobs.self, Show.self, Logs.self, Cancel.self, Hold.self,
                     Release.self,
-                    Requeue.self, Why.self, Notify.self,
+                    Requeue.self, Why.self, WhatIfCommand.self, Notify.self,
                 ]),
             CommandGroup(
                 name: "Fleet",
@@ -25,6 +25,7 @@ struct Berth: AsyncParsableCommand {
                     Nodes.self, ShowNode.self, Drain.self, Undrain.self, TopologyCommand.self, Queues.self,
                 ]),
             CommandGroup(name: "History", subcommands: [Prov.self]),
+            CommandGroup(name: "Planning", subcommands: [Simulate.self]),
             CommandGroup(
                 name: "Running Berth",
                 subcommands: [

@@ -27,6 +27,8 @@ struct ControllerConfigurationTests {
           nodes: "node.label.zone == 'b'"
           maximumRunning: 100
           maximumRunningPerUser: 10
+          maximumRunningPerProject: 50
+          minimumRunTime: 5m
           maximumTime: 12h
           defaultTime: 1h
           maximumGrace: 2m
@@ -38,8 +40,8 @@ struct ControllerConfigurationTests {
             [
                 Queue(
                     name: "night", tier: -5, isPreemptible: true, nodes: try Expression("node.label.zone == 'b'"),
-                    maximumRunning: 100,
-                    maximumRunningPerUser: 10, maximumTime: .seconds(43_200), defaultTime: .seconds(3600),
+                    maximumRunning: 100, maximumRunningPerUser: 10, maximumRunningPerProject: 50,
+                    minimumRunTime: .seconds(300), maximumTime: .seconds(43_200), defaultTime: .seconds(3600),
                     maximumGrace: .seconds(120)),
                 Queue(name: "day", tier: 0),
             ]
@@ -109,6 +111,8 @@ struct ControllerConfigurationTests {
         ("queues:\n- name: a\n- name: a", 3, "stands twice"),
         ("queues: [{name: batch, tier: 1.5}]", 1, "tier is a whole number"),
         ("queues: [{name: batch, maximumRunning: 0}]", 1, "at least 1"),
+        ("queues: [{name: batch, maximumRunningPerProject: -1}]", 1, "maximumRunningPerProject is at least 1"),
+        ("queues: [{name: batch, minimumRunTime: -10m}]", 1, "minimumRunTime is a time"),
         ("queues: [{name: batch, nodes: \"a ==\"}]", 1, "it ends where a value is expected"),
         ("queues: [{name: batch, preemptible: maybe}]", 1, "preemptible is true or false"),
         ("defaultQueue: nightly", 1, "is none of the queues"),

@@ -78,7 +78,7 @@ import Testing
                 devices: [.init(name: "gpu0", kind: "gpu", thousandths: 250)], shape: 1, isExclusive: true),
             plannedTime: .epoch)
         let score = PlacementScore(
-            unaskedDevices: 1, distantDevices: 2, numaNodes: 3, coresLeftNear: 4, coresLeft: 5, memoryLeftMiB: 6)
+            fragmentation: 1, unaskedDevices: 2, coresLeft: 5, memoryLeftMiB: 6)
         let decision = Decision(
             policy: "p", saw: "s", jobsAhead: 1, nodesConsidered: 2,
             candidates: [.init(node: "n1", shape: 0, score: score)], rejected: ["cores": 3, "memory": 1, "gpu": 2])

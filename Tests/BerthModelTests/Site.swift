@@ -15,11 +15,11 @@ struct Site {
     }
 
     mutating func submitted(
-        tasks: Int? = nil, queue: String = "batch", user: String = "ada", at time: Timestamp = .epoch,
-        after dependencies: [Dependency] = []
+        tasks: Int? = nil, queue: String = "batch", user: String = "ada", project: String? = nil,
+        at time: Timestamp = .epoch, after dependencies: [Dependency] = []
     ) throws -> Job.ID {
         let submission = Submission.plain(
-            cluster.nextJob, tasks: tasks, queue: queue, user: user, at: time, after: dependencies)
+            cluster.nextJob, tasks: tasks, queue: queue, user: user, project: project, at: time, after: dependencies)
         try apply(.submitted(submission))
         return submission.id
     }
@@ -41,10 +41,10 @@ struct Site {
 
     mutating func started(
         _ job: Job.ID, _ index: Int? = nil, on node: NodeName = "n1", cores: Range<Int> = 0..<1, gibibytes: Int64 = 0,
-        qsim: Int = 0
+        qsim: Int = 0, at time: Timestamp = .epoch
     ) throws -> AttemptID {
         let attempt = attempt(job, index, on: node, cores: cores, gibibytes: gibibytes, qsim: qsim)
-        try apply(.started(attempt, .none))
+        try apply(.started(attempt, .none), at: time)
         return attempt.id
     }
 
@@ -57,8 +57,9 @@ struct Site {
         return attempt
     }
 
-    mutating func ended(_ attempt: AttemptID, _ state: EndState = .succeeded) throws {
-        try apply(.attemptEnded(attempt: attempt, .exit(state == .succeeded ? 0 : 1), then: .ended(.plain(state))))
+    mutating func ended(_ attempt: AttemptID, _ state: EndState = .succeeded, at time: Timestamp = .epoch) throws {
+        try apply(
+            .attemptEnded(attempt: attempt, .exit(state == .succeeded ? 0 : 1), then: .ended(.plain(state))), at: time)
     }
 
     mutating func waitsAgain(_ attempt: AttemptID, countsAsRetry: Bool = false) throws {
@@ -91,11 +92,12 @@ extension NodeRegistration {
 
 extension Submission {
     static func plain(
-        _ id: Job.ID, tasks: Int? = nil, queue: String = "batch", user: String = "ada", at time: Timestamp = .epoch,
-        after dependencies: [Dependency] = []
+        _ id: Job.ID, tasks: Int? = nil, queue: String = "batch", user: String = "ada", project: String? = nil,
+        at time: Timestamp = .epoch, after dependencies: [Dependency] = []
     ) -> Submission {
         var specification = JobSpecification(name: "job\(id)", command: ["true"], workingDirectory: "/", queue: queue)
         specification.dependencies = dependencies
+        specification.project = project
         specification.array = tasks.map { ArraySpecification(indices: IndexRanges(0..<$0)) }
         return Submission(
             id: id, specification: specification, user: user, submitTime: time, key: "key\(id)", contentDigest: "",

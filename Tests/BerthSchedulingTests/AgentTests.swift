@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 import Testing
 

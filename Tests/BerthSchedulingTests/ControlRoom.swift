@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 
 /// A controller's mind with its clock and its history in a scene's hands: agents and users speak, `round()` settles.

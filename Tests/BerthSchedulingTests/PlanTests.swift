@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 import Testing
 
@@ -18,7 +19,6 @@ import Testing
         let wide = try site.pending(.cores(3))
         let small = try site.pending(.cores(2))
         #expect(site.plan().jobs == [small])
-        #expect(site.plan().starts.first?.decision.jobsAhead == 1)
         try site.settle()
         #expect(site.reasons(wide).map(\.name) == ["resources"])
     }
@@ -78,7 +78,7 @@ import Testing
         #expect(site.reasons(array) == [.arrayLimit(parallel: 3)])
         let other = try site.pending(.cores(2))
         #expect(site.plan().starts.isEmpty)
-        #expect(site.reasons(other).map(\.name) == ["resources", "behind"])
+        #expect(site.reasons(other).map(\.name) == ["resources"], "what may not start is nobody's way")
     }
 
     @Test func `a task that was started before goes before its peers that were not`() throws {

@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 
 /// A small cluster in the making: the words that scenes about the planner are told with.
@@ -25,7 +26,7 @@ struct Site {
         return submission.id
     }
 
-    func plan(at now: Timestamp = .epoch) -> Plan { BerthScheduling.plan(cluster, at: now) }
+    func plan(at now: Timestamp = .epoch) -> ClusterPlan { BerthScheduling.plan(cluster, at: now) }
 
     /// Makes everything start that can.
     mutating func settle(at now: Timestamp = .epoch) throws {
@@ -61,7 +62,7 @@ struct Site {
     }
 }
 
-extension Plan {
+extension ClusterPlan {
     var jobs: [Job.ID] { starts.map(\.attempt.id.task.job) }
     var allocations: [Allocation] { starts.map(\.attempt.allocation) }
 }

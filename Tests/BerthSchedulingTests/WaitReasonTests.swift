@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthScheduling
 import Testing
 
@@ -22,8 +23,7 @@ import Testing
                 .dependency(Dependency(job: ahead, condition: .started)), .queueLimit(queue: "batch", limit: 1),
                 .userLimit(queue: "batch", user: "ada", limit: 1),
             ])
-        #expect(reasons.dropFirst(6).map(\.name) == ["resources", "behind"])
-        #expect(reasons.last == .behind(jobs: 1))
+        #expect(reasons.dropFirst(6).map(\.name) == ["resources"])
         #expect(
             site.shortfalls(job) == [
                 "a": [

@@ -74,7 +74,8 @@ import Testing
         #expect(queues.filter { $0["isDefault"].flag == true }.map { $0["name"].text } == ["batch"])
         #expect(
             queues[0].names.isSuperset(of: [
-                "name", "tier", "preemptible", "maximumRunning", "maximumTime", "defaultTime", "running", "waiting",
+                "name", "tier", "preemptible", "maximumRunning", "maximumRunningPerProject", "minimumRunTime",
+                "maximumTime", "defaultTime", "running", "waiting",
             ]))
 
         let name = try #require(node["name"].text)
@@ -92,6 +93,20 @@ import Testing
             device.names.isSuperset(of: ["kind", "model", "pciAddress", "uuid", "memoryBytes", "numaNodes", "health"]),
             "\(device)")
         #expect(try berth.json("version")["version"].text?.isEmpty == false)
+    }
+
+    @Test func `shares tell what each project has used and holds`() throws {
+        try berth.submit("--hold", "--project", "vision", "--", "true")
+        try berth.submit("--hold", "--", "true")
+
+        let projects = try berth.json("queues", "--shares").elements
+        #expect(projects.map { $0["project"].text } == [nil, "vision"])
+        for project in projects {
+            #expect(
+                project.names.isSuperset(of: ["share", "usedCoreHours", "usedPart", "held", "quota", "borrowed"]))
+            #expect(project["held"]["cores"].integer == 0 && project["quota"].isNull)
+        }
+        #expect(try berth.successfully("queues", "--shares", "--format", "project,quota").lines.contains("vision   -"))
     }
 
     @Test func `a described machine is drawn without a controller`() throws {
@@ -113,6 +128,7 @@ import Testing
         #expect(try berth.successfully("jobs", "--format", "state,id").lines == ["STATE      ID", "succeeded  1"])
         #expect(try berth.successfully("nodes", "--format", "state").lines == ["STATE", "up"])
         #expect(try berth.successfully("queues", "--format", "name").lines == ["NAME", "urgent", "batch", "spot"])
+        #expect(try berth.successfully("queues", "--format", "per project").lines == ["PER PROJECT", "-", "-", "-"])
         #expect(try !berth.successfully("jobs").output.contains("\u{1B}"))
     }
 

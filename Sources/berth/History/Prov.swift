@@ -9,7 +9,7 @@ struct Prov: AsyncParsableCommand {
         commandName: "prov", abstract: "Ask the history: what ran, on what, from what, and why.",
         discussion:
             "It works on the local journal, whether a controller runs or not; with BERTH_CONTROLLER set, on that controller's.",
-        subcommands: [ProvShow.self, ProvSQL.self, ProvVerify.self])
+        subcommands: [ProvShow.self, ProvSQL.self, ProvVerify.self, ProvReplay.self])
 }
 
 /// Where questions about the history go.

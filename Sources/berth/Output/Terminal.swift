@@ -107,7 +107,7 @@ struct Table {
         guard let format else { return Array(titles.indices) }
         return try format.split(separator: ",").map { name in
             let wanted = name.uppercased().filter { $0 != " " }
-            guard let column = titles.firstIndex(of: wanted) else {
+            guard let column = titles.firstIndex(where: { $0.filter { $0 != " " } == wanted }) else {
                 let known = titles.map { $0.lowercased() }
                 let hint =
                     String(name).nearest(in: known).map { "Did you mean \"\($0)\"?" }

@@ -1,0 +1,219 @@
+import BerthModel
+import HeapModule
+
+/// One course that things may take from now on: a copy of the planner, run forward in virtual time. What runs ends, what
+/// it held is free again, and a plan is made at each such instant.
+struct Course {
+    private var planner: Planner
+    private var facts: PlanningFacts
+    private let foreseen: Foreseen
+    private let bounds: ForecastBounds
+    /// Which of the drawn courses this is; nil for the one in which all runs as long as is expected.
+    private let draw: Int?
+    private let start: Timestamp
+    private var now: Timestamp
+    private var ends = Heap<End>()
+    private var live: [AttemptID: Live] = [:]
+    private var arrivals: ArraySlice<Foreseen.Arrival>
+    private var departures: ArraySlice<Foreseen.Departure>
+    private var borders: ArraySlice<Timestamp>
+    private var followers: [Job.ID: Int]
+    private var comingBack: Set<AttemptID>
+    /// What ended last on each node, numbered in order.
+    private var lastEnded: [NodeName: (job: Job.ID, order: Int)] = [:]
+    private var begun: [Job.ID: Int] = [:]
+    private var nextNumber = 1_000_000_000
+    private var endCount = 0
+    private var awaited: Set<Job.ID> = []
+
+    /// First starts, by job.
+    private(set) var starts: [Job.ID: Start] = [:]
+    private(set) var preemptions: [Plan.Preemption] = []
+    /// Lines looked at so far.
+    private(set) var steps = 0
+    /// Whether a bound, and not the end of all that is foreseen, ended it.
+    private(set) var isCut = false
+
+    struct Start {
+        var time: Timestamp
+        /// Whose end on one of its nodes let it start; nil where it starts at once, or where nobody had been.
+        var after: Job.ID?
+    }
+
+    private struct Live {
+        var attempt: RunningAttempt
+        /// One for each of its nodes.
+        var parts: [Allocation]
+        var end: Timestamp
+    }
+
+    private struct End: Comparable {
+        var time: Timestamp
+        var attempt: AttemptID
+
+        static func < (left: Self, right: Self) -> Bool { (left.time, left.attempt) < (right.time, right.attempt) }
+    }
+
+    init(
+        _ planner: Planner, _ facts: PlanningFacts, _ foreseen: Foreseen, at now: Timestamp, draw: Int?,
+        _ bounds: ForecastBounds
+    ) {
+        self.planner = planner
+        self.facts = facts
+        self.foreseen = foreseen
+        self.bounds = bounds
+        self.draw = draw
+        self.now = now
+        start = now
+        arrivals = foreseen.arrivals[...]
+        departures = foreseen.departures[...]
+        borders =
+            Set(planner.configuration.planning.reservations.flatMap { [$0.start, $0.end] }).filter { $0 > now }
+            .sorted()[...]
+        followers = foreseen.followers
+        comingBack = foreseen.comingBack
+        for node in planner.fleet.nodes where node.node.isUp {
+            for attempt in node.running { take(attempt) }
+        }
+        for (id, live) in live { ends.insert(End(time: live.end, attempt: id)) }
+    }
+
+    private mutating func take(_ attempt: RunningAttempt) {
+        if live[attempt.id] != nil {
+            live[attempt.id]?.parts.append(attempt.allocation)
+        } else {
+            live[attempt.id] = Live(attempt: attempt, parts: [attempt.allocation], end: end(of: attempt))
+        }
+    }
+
+    // MARK: - Time
+
+    /// Goes on until all of `awaited` have started, until nothing more can happen, or until a bound is reached.
+    ///
+    /// - Parameter limit: after this time nothing is looked at.
+    mutating func run(awaiting awaited: Set<Job.ID>, until limit: Timestamp? = nil) {
+        let horizon = min(start + bounds.horizon, limit ?? .distantFuture)
+        self.awaited = awaited
+        plan()
+        while !self.awaited.isEmpty {
+            guard let next = nextTime, next <= horizon else { return }
+            guard endCount < bounds.ends, steps < bounds.stepsPerCourse else {
+                isCut = true
+                return
+            }
+            now = max(now, next)
+            takeDue()
+            plan()
+        }
+    }
+
+    private var nextTime: Timestamp? {
+        [ends.min?.time, arrivals.first?.time, departures.first?.time, borders.first].compactMap { $0 }.min()
+    }
+
+    private mutating func takeDue() {
+        while let due = ends.min, due.time <= now {
+            ends.removeMin()
+            if live[due.attempt]?.end == due.time { finish(due.attempt) }
+        }
+        while let due = departures.first, due.time <= now {
+            departures.removeFirst()
+            if starts[due.job] == nil { planner.withdraw(due.job) }
+        }
+        while let due = arrivals.first, due.time <= now {
+            arrivals.removeFirst()
+            if let known = foreseen.job(due.job) { planner.add(due.tasks, of: due.job, known, at: now) }
+        }
+        while let border = borders.first, border <= now { borders.removeFirst() }
+    }
+
+    private mutating func plan() {
+        let plan = planner.plan(facts, at: now)
+        steps += 16 + planner.lines.lines.count + 4 * plan.starts.count
+        for start in plan.starts { begin(start) }
+        for victim in plan.preemptions.flatMap(\.victims) { stop(victim) }
+        preemptions += plan.preemptions
+    }
+
+    // MARK: - Attempts
+
+    private mutating func begin(_ start: Plan.Start) {
+        begun[start.job, default: 0] += 1
+        let id = AttemptID(task: TaskID(job: start.job), number: nextNumber)
+        nextNumber += 1
+        guard let attempt = planner.confirm(start, as: id, at: now) else { return }
+        let end = end(of: attempt)
+        live[id] = Live(attempt: attempt, parts: start.allocations, end: end)
+        ends.insert(End(time: end, attempt: id))
+        for allocation in start.allocations { charge(attempt, for: allocation, 1) }
+        awaited.remove(start.job)
+        if starts[start.job] == nil {
+            let last = start.allocations.compactMap { lastEnded[$0.node] }.max { $0.order < $1.order }
+            starts[start.job] = Start(time: now, after: last?.job)
+        }
+    }
+
+    private mutating func stop(_ id: AttemptID) {
+        guard var stopping = live[id] else { return }
+        stopping.attempt.isStopping = true
+        stopping.end = stopping.attempt.expectedEnd(at: now)
+        live[id] = stopping
+        comingBack.insert(id)
+        ends.insert(End(time: stopping.end, attempt: id))
+    }
+
+    private mutating func finish(_ id: AttemptID) {
+        guard let ended = live.removeValue(forKey: id) else { return }
+        endCount += 1
+        let job = id.task.job
+        planner.end(id, on: ended.parts.map(\.node), at: now)
+        for part in ended.parts {
+            lastEnded[part.node] = (job, endCount)
+            charge(ended.attempt, for: part, -1)
+        }
+        if comingBack.remove(id) != nil {
+            guard var known = foreseen.job(job) else { return }
+            known.terms.isReturning = true
+            planner.add(1, of: job, known, at: now)
+        } else if let left = followers[job], left > 0, let known = foreseen.job(job) {
+            followers[job] = left - 1
+            planner.add(1, of: job, known, at: now)
+        }
+    }
+
+    private mutating func charge(_ attempt: RunningAttempt, for allocation: Allocation, _ sign: Double) {
+        let project = attempt.project ?? ""
+        facts.usage.change(
+            rate: sign * UsageLedger.charge(for: allocation),
+            of: [.project(project), .user(attempt.user, project: project)], at: now,
+            halfLife: planner.configuration.planning.fairShare.halfLife)
+    }
+
+    /// When an attempt ends in this course: as is believed of its job, or as the planner expects where that is outlived.
+    private func end(of attempt: RunningAttempt) -> Timestamp {
+        let expected = attempt.expectedEnd(at: now)
+        guard !attempt.isStopping else { return expected }
+        let job = attempt.id.task.job
+        let belief =
+            foreseen.job(job).map { RunTimeBelief($0.terms, facts.runTimes) }
+            ?? RunTimeBelief(stated: attempt.expectedTime, limit: attempt.timeLimit)
+        let elapsed = max(0, (now - attempt.startTime).inSeconds)
+        let seconds =
+            draw.map { belief.quantile(fraction($0, of: attempt), afterRunning: elapsed) }
+            ?? belief.expected(afterRunning: elapsed)
+        return seconds.map { max(attempt.startTime + .microseconds(Int64($0 * 1_000_000)), now) } ?? expected
+    }
+
+    /// 0 to 1, the same for the same start of the same job in each forecast, so that two of them differ only by what is
+    /// changed between them.
+    private func fraction(_ draw: Int, of attempt: RunningAttempt) -> Double {
+        let job = attempt.id.task.job
+        var seed = StableHasher()
+        seed.combine(draw)
+        seed.combine(job.number)
+        seed.combine(attempt.id.task.index ?? 0)
+        seed.combine(begun[job, default: 0])
+        var generator = SeededGenerator(seed: seed.value)
+        return Double(generator.next() >> 11) / 9_007_199_254_740_992
+    }
+}

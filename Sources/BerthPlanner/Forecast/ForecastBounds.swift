@@ -1,0 +1,27 @@
+import BerthModel
+
+/// How far a forecast looks, and how much work it may be.
+///
+/// A step is one line of equal jobs looked at in one plan, some microseconds with all that follows from it. On a fleet
+/// of a few hundred nodes the bounds below keep an answer well below a second; what they cut is told.
+public struct ForecastBounds: Hashable, Sendable {
+    public var horizon: Duration
+    /// Ends of attempts in one course.
+    public var ends: Int
+    /// Drawn courses, for the bands.
+    public var courses: Int
+    /// Steps of one answer, all its courses together.
+    public var steps: Int
+
+    public init(
+        horizon: Duration = .seconds(30 * 86_400), ends: Int = 5_000, courses: Int = 40, steps: Int = 200_000
+    ) {
+        self.horizon = horizon
+        self.ends = ends
+        self.courses = courses
+        self.steps = steps
+    }
+
+    /// No course takes more than a quarter of the answer's steps.
+    var stepsPerCourse: Int { steps / 4 }
+}

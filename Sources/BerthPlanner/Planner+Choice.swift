@@ -1,0 +1,151 @@
+import BerthModel
+
+/// Where a task goes.
+extension Planner {
+    /// The nodes chosen, and what they were chosen from.
+    struct Choice {
+        var allocations: [Allocation]
+        /// The best first, the chosen one before all others.
+        var candidates: [(node: NodeName, score: PlacementScore)]
+    }
+
+    /// How long a task may hold what it gets.
+    struct Spans {
+        /// As expected; nil where nothing is known.
+        var expected: Duration?
+        /// At the longest; nil where nothing ends it.
+        var limit: Duration?
+
+        /// Whether a task that starts at `start` is over when its node must be empty.
+        func mayEnd(by closing: Timestamp?, from start: Timestamp) -> Bool {
+            guard let closing else { return true }
+            return limit.map { start + $0 <= closing } ?? false
+        }
+    }
+
+    /// The best place for one task of a shape now, or for a gang the best nodes together: those that the usual jobs miss
+    /// least, the least name among equals.
+    ///
+    /// - Complexity: O(g) for the g groups that the shape fits on; of a gang O(n log n).
+    mutating func choice(_ number: Int, _ spans: Spans, _ round: Round) -> Choice? {
+        let count = shapes[number].shape.request.nodes
+        guard count == 1 else {
+            return gangChoice(number, shapes.scored(number, fleet), count: count, spans, round)
+        }
+        let (best, total) = shapes.leading(number, fleet)
+        var found = firstRoom(number, in: best, spans, round)
+        if total > best.count, let last = best.last, found.map({ !isSettled($0, by: last) }) ?? true {
+            found = firstRoom(number, in: inOrder(shapes.scored(number, fleet)), spans, round)
+        }
+        guard let found, let allocation = exactFit(number, on: found.slot) else { return nil }
+        return Choice(
+            allocations: [allocation], candidates: candidates(best, chosen: allocation.node, found.score))
+    }
+
+    private typealias Found = (slot: Int, score: PlacementScore)
+
+    /// The node with room that comes first by score and name, however the nodes are grouped.
+    private mutating func firstRoom(_ number: Int, in ordered: [Scored], _ spans: Spans, _ round: Round) -> Found? {
+        var first: Found?
+        for candidate in ordered {
+            if let first, isSettled(first, by: candidate) { break }
+            guard let slot = slotWithRoom(number, in: candidate.group, spans, round) else { continue }
+            if let first, fleet.node(first.slot).name < fleet.node(slot).name { continue }
+            first = (slot, candidate.score)
+        }
+        return first
+    }
+
+    /// Whether no node of the group, or of one that comes after it, comes before the node found.
+    private func isSettled(_ found: Found, by candidate: Scored) -> Bool {
+        guard found.score == candidate.score else { return found.score < candidate.score }
+        guard let slot = fleet.group(candidate.group)?.members.last else { return true }
+        return fleet.node(found.slot).name <= fleet.node(slot).name
+    }
+
+    private typealias Scored = ShapeTable.Scored
+
+    private func inOrder(_ scored: [Scored]) -> [Scored] { scored.sorted(by: fleet.precedes) }
+
+    /// The nodes that a choice was made from: the chosen one, then its equals and the members of the other groups.
+    private func candidates(_ scored: [Scored], chosen: NodeName, _ score: PlacementScore)
+        -> [(node: NodeName, score: PlacementScore)]
+    {
+        var result = [(node: chosen, score: score)]
+        for candidate in scored {
+            for slot in fleet.group(candidate.group)?.members.reversed() ?? []
+            where result.count < Decision.recordedCandidates && fleet.node(slot).name != chosen {
+                result.append((fleet.node(slot).name, candidate.score))
+            }
+        }
+        return result
+    }
+
+    /// The first node of the group that may take the task.
+    private mutating func slotWithRoom(
+        _ number: Int, in reference: Fleet.GroupReference, _ spans: Spans, _ round: Round
+    ) -> Int? {
+        guard let group = fleet.group(reference), mayEnd(on: group.summary.make, spans, round),
+            let fit = shapes.fit(number, on: group.summary.make, fleet)
+        else { return nil }
+        return group.members.last { leavesRoom(fit, $0, spans, round) }
+    }
+
+    /// With the GPU that the packing prefers, if the rest lies well with it.
+    private mutating func exactFit(_ number: Int, on slot: Int) -> Allocation? {
+        let node = fleet.node(slot)
+        var fit = NodeFit(
+            node: node, layout: fleet.make(of: slot).layout, request: shapes[number].shape.request, free: node.free,
+            gpu: shapes.gpu(for: number, on: fleet.nodes[slot].summary))
+        if let allocation = fit.placement(shape: 0).allocation { return allocation }
+        fit.gpu = nil
+        return fit.placement(shape: 0).allocation
+    }
+
+    private func leavesRoom(_ fit: ShapeFit, _ slot: Int, _ spans: Spans, _ round: Round) -> Bool {
+        guard let kept = round.reserved[slot] else { return true }
+        let end = spans.expected.map { round.now + $0 } ?? .distantFuture
+        if kept.allSatisfy({ $0.start >= end }) { return true }
+        return round.leavesRoom(fit, on: fleet.nodes[slot], from: round.now, until: end, slot: slot)
+    }
+
+    /// Whether a task that starts now is over when the nodes of this make must be empty.
+    func mayEnd(on make: Int, _ spans: Spans, _ round: Round) -> Bool {
+        spans.mayEnd(by: fleet.makes[make].closing, from: round.now)
+    }
+
+    /// Nodes for all members of a gang or none: from one switch if one has enough, the one with fewest to spare; else
+    /// from as few switches as possible.
+    private mutating func gangChoice(
+        _ number: Int, _ scored: [Scored], count: Int, _ spans: Spans, _ round: Round
+    ) -> Choice? {
+        var bySwitch: [String: [(slot: Int, score: PlacementScore)]] = [:]
+        for candidate in scored {
+            guard let group = fleet.group(candidate.group), mayEnd(on: group.summary.make, spans, round),
+                let fit = shapes.fit(number, on: group.summary.make, fleet)
+            else { continue }
+            let name = fleet.makes[group.summary.make].example.registration.labels["switch"] ?? ""
+            for slot in group.members where leavesRoom(fit, slot, spans, round) {
+                bySwitch[name, default: []].append((slot, candidate.score))
+            }
+        }
+        guard bySwitch.values.reduce(0, { $0 + $1.count }) >= count else { return nil }
+        let switches = bySwitch.sorted { ($1.value.count, $0.key) < ($0.value.count, $1.key) }
+        let enough = switches.last { $0.value.count >= count }.map { [$0] }
+        var chosen: [(slot: Int, score: PlacementScore)] = []
+        for (_, members) in enough ?? switches where chosen.count < count {
+            let inOrder = members.sorted {
+                $0.score == $1.score ? fleet.node($0.slot).name < fleet.node($1.slot).name : $0.score < $1.score
+            }
+            chosen += inOrder.prefix(count - chosen.count)
+        }
+        chosen.sort { fleet.node($0.slot).name < fleet.node($1.slot).name }
+        var allocations: [Allocation] = []
+        for member in chosen {
+            guard let allocation = exactFit(number, on: member.slot) else { return nil }
+            allocations.append(allocation)
+        }
+        return Choice(
+            allocations: allocations, candidates: chosen.prefix(1).map { (fleet.node($0.slot).name, $0.score) })
+    }
+}
