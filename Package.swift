@@ -75,6 +75,13 @@ let package = Package(
         // The keeper and how an agent talks to it: small, without Foundation.
         .target(name: "CLinux"),
         .target(name: "BerthKeeping", dependencies: ["CLinux"]),
+        // How attempts run on a node: as processes under keepers, or only pretended.
+        .target(
+            name: "BerthExecution", dependencies: ["BerthModel", "BerthKeeping", "CLinux", crypto],
+            resources: [.embedInCode("Pools/berth_worker.py")]),
+        // What the drivers of GPUs say, through their own libraries where these are installed.
+        .target(name: "CDeviceDrivers"),
+        .target(name: "BerthDevices", dependencies: ["BerthModel", "CDeviceDrivers"]),
         // What the interfaces say, shared by server and client.
         .target(name: "BerthAPI", dependencies: ["BerthModel", "BerthPlanner"]),
         // The two halves, the faces, and the executables.
@@ -87,8 +94,8 @@ let package = Package(
         .target(
             name: "BerthAgent",
             dependencies: [
-                "BerthModel", "BerthDescription", "BerthTopology", "BerthProtocol", "BerthKeeping", "CLinux", crypto,
-                lifecycle, logging,
+                "BerthModel", "BerthDescription", "BerthTopology", "BerthDevices", "BerthProtocol", "BerthExecution",
+                "BerthKeeping", crypto, lifecycle, logging,
             ]),
         .target(
             name: "BerthWeb",
@@ -101,8 +108,8 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "BerthModel", "BerthPlanner", "BerthScheduling", "BerthWorkloads", "BerthDescription", "BerthTopology",
-                "BerthJournal", "BerthProtocol", "BerthAPI", "BerthController", "BerthAgent", "BerthWeb", "CLinux",
-                "CZlib",
+                "BerthJournal", "BerthProtocol", "BerthAPI", "BerthController", "BerthExecution", "BerthAgent", "BerthWeb",
+                "CLinux", "CZlib",
                 arguments, grpcCore, grpcTransport, httpClient, hummingbird, lifecycle, logging, nio, nioFoundation,
                 nioHTTP,
             ],
@@ -132,6 +139,8 @@ let package = Package(
                 "BerthModel", "BerthPlanner", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb,
             ]),
         .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux"]),
+        .testTarget(name: "BerthExecutionTests", dependencies: ["BerthModel", "BerthKeeping", "BerthExecution"]),
+        .testTarget(name: "BerthDevicesTests", dependencies: ["BerthModel", "BerthDevices"], exclude: ["Data"]),
         .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
         .testTarget(name: "IntegrationTests"),
     ]

@@ -128,6 +128,10 @@ public struct AttemptView: Codable, Sendable, Hashable {
     public var granted: GrantView
     @Nullable public var bound: BindingView?
     @Nullable public var usage: UsageView?
+    /// How it was started, where its job names a pool.
+    @Nullable public var pool: PoolUse?
+    /// Of a gang, its members by rank; empty for all others.
+    public var members: [MemberView]
     public var inputs: [FileView]
     public var outputs: [FileView]
     @Nullable public var progress: Double?
@@ -168,6 +172,21 @@ public struct AttemptView: Codable, Sendable, Hashable {
         public var peakMemoryBytes: Int64
         public var readBytes: Int64
         public var writtenBytes: Int64
+        /// The most that it held of its GPUs' memory, and what they used; null where no driver tells.
+        @Nullable public var gpuMemoryPeakBytes: Int64?
+        @Nullable public var gpuEnergyJoules: Double?
+    }
+
+    public struct MemberView: Codable, Sendable, Hashable {
+        public var rank: Int
+        public var node: String
+        public var cpuset: String
+        @Nullable public var startTime: String?
+        @Nullable public var endTime: String?
+        @Nullable public var reason: String?
+        @Nullable public var exitCode: Int?
+        @Nullable public var signal: Int?
+        @Nullable public var message: String?
     }
 
     public struct FileView: Codable, Sendable, Hashable {
@@ -214,7 +233,17 @@ public struct AttemptView: Codable, Sendable, Hashable {
             UsageView(
                 cpuSeconds: ($0.userCPUTime + $0.systemCPUTime).inSeconds, userSeconds: $0.userCPUTime.inSeconds,
                 systemSeconds: $0.systemCPUTime.inSeconds, peakMemoryBytes: $0.peakMemoryBytes, readBytes: $0.readBytes,
-                writtenBytes: $0.writtenBytes)
+                writtenBytes: $0.writtenBytes, gpuMemoryPeakBytes: $0.gpuMemoryPeakBytes,
+                gpuEnergyJoules: $0.gpuEnergyJoules)
+        }
+        pool = record.launch?.pool
+        members = record.members.enumerated().map { rank, member in
+            MemberView(
+                rank: rank, node: member.node.text,
+                cpuset: record.attempt.allocations[rank].cpus.description,
+                startTime: member.launch?.startTime.description, endTime: member.end?.endTime.description,
+                reason: member.end?.cause.rawValue, exitCode: member.end?.exitCode, signal: member.end?.signal,
+                message: member.end?.message)
         }
         inputs = record.launch?.inputs.map(FileView.init) ?? []
         outputs = record.end?.outputs.map(FileView.init) ?? []

@@ -8,6 +8,8 @@ public struct NodeView: Codable, Sendable, Hashable {
     public var name: String
     public var state: State
     @Nullable public var drainReason: String?
+    /// What was found wrong with it, the latest last; gone when it is undrained.
+    public var faults: [FaultView]
     public var labels: [String: String]
     public var cores: Int
     public var freeCores: Int
@@ -44,6 +46,15 @@ public struct NodeView: Codable, Sendable, Hashable {
         public var declared: Bool
     }
 
+    /// Something that is wrong with the node.
+    public struct FaultView: Codable, Sendable, Hashable {
+        /// binding
+        public var kind: String
+        public var time: String
+        public var attempt: String
+        public var text: String
+    }
+
     /// Who holds what.
     public struct HolderView: Codable, Sendable, Hashable {
         public var attempt: String
@@ -61,6 +72,10 @@ public struct NodeView: Codable, Sendable, Hashable {
         name = node.name.text
         state = !node.isUp ? .lost : node.takesWork ? .up : node.given.isEmpty ? .drained : .draining
         drainReason = node.drain?.reason ?? (node.registration.isLeaving ? "its agent is leaving" : nil)
+        faults = (node.faults ?? []).map {
+            FaultView(
+                kind: $0.kind.rawValue, time: $0.time.description, attempt: $0.attempt.description, text: $0.text)
+        }
         labels = node.registration.labels
         cores = inventory.cores.count { $0.cpus.isSubset(of: node.capacity.cpus) }
         freeCores = inventory.cores.count { $0.cpus.isSubset(of: node.free.cpus) }

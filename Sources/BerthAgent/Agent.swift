@@ -1,3 +1,6 @@
+import BerthDevices
+public import BerthExecution
+import BerthKeeping
 import BerthModel
 public import BerthProtocol
 import Glibc
@@ -17,6 +20,11 @@ public actor Agent: Service {
     private var registration: NodeRegistration
     private let topologyXML: [UInt8]
     private let execution: any Execution
+    /// What tasks have saved here, for other nodes; nil where nothing is saved.
+    private let checkpoints: CheckpointServer?
+    private let exchange: CheckpointExchange
+    private let outputLimits: OutputLimits
+    private let warning: WarningWatch?
     /// Whether it ends its attempts before it leaves; else they go on for its successor.
     private let stopsJobsOnLeaving: Bool
     private let connect: Connect
@@ -25,11 +33,20 @@ public actor Agent: Service {
     private var ledger: AttemptLedger
     private var orders: [AttemptID: AttemptOrder] = [:]
     private var outgoing: AsyncStream<AgentFrame>.Continuation?
+    /// Attempts that have been launched and of which this was not told yet.
+    private var launchNews: [AttemptID] = []
+    private var toldPools: [PoolStatus] = []
 
     init(
         _ node: LocalNode, execution: any Execution, stopsJobsOnLeaving: Bool, events: AsyncStream<ExecutionEvent>,
-        connect: @escaping Connect, logger: Logger
+        connect: @escaping Connect, logger: Logger, checkpoints: CheckpointServer? = nil,
+        exchange: CheckpointExchange = CheckpointExchange(), outputLimits: OutputLimits = OutputLimits(),
+        warning: WarningWatch? = nil
     ) {
+        self.checkpoints = checkpoints
+        self.exchange = exchange
+        self.outputLimits = outputLimits
+        self.warning = warning
         registration = node.registration
         topologyXML = node.topologyXML
         self.stopsJobsOnLeaving = stopsJobsOnLeaving
@@ -45,24 +62,46 @@ public actor Agent: Service {
     /// - Parameters:
     ///   - stateDirectory: where attempts, output and checkpoints are kept.
     ///   - keeper: the path of `berth-keeper`.
+    ///   - allowsRoot: whether jobs of root's may run as root, where the agent is root; all others run as their users.
     ///   - stopsJobsOnLeaving: whether its jobs are told to end when the agent leaves, and it waits until they have.
+    ///   - outputLimits: how much of jobs' output is kept.
+    ///   - warning: when it comes, the node takes no more work and its jobs are told to end.
     public init(
-        _ node: LocalNode, stateDirectory: String, keeper: String, stopsJobsOnLeaving: Bool = false,
-        connect: @escaping Connect, logger: Logger
+        _ node: LocalNode, stateDirectory: String, keeper: String, allowsRoot: Bool, stopsJobsOnLeaving: Bool = false,
+        outputLimits: OutputLimits = OutputLimits(), warning: WarningWatch? = nil, connect: @escaping Connect,
+        logger: Logger
     ) throws {
+        let exchange = CheckpointExchange()
+        let data = try AttemptData(
+            stateDirectory: stateDirectory, isForManyUsers: getuid() == 0 && !allowsRoot, source: exchange)
+        let isolation = Isolation.established(forAgentIn: stateDirectory)
+        var node = node
+        node.registration.isolation = isolation.description
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         let execution = try KeeperExecution(
-            registration: node.registration, stateDirectory: stateDirectory, keeper: keeper, events: continuation)
+            registration: node.registration, stateDirectory: stateDirectory, keeper: keeper, data: data,
+            isolation: isolation, allowsRoot: allowsRoot, meter: Self.meter(for: node), events: continuation)
         self.init(
             node, execution: execution, stopsJobsOnLeaving: stopsJobsOnLeaving, events: events, connect: connect,
-            logger: logger)
+            logger: logger, checkpoints: CheckpointServer(store: data.checkpoints, hasher: data.hasher),
+            exchange: exchange, outputLimits: outputLimits, warning: warning)
+    }
+
+    /// Looks at the GPUs of its attempts from now on; nil where there are none of which a driver tells.
+    private static func meter(for node: LocalNode) -> NVMLMeter? {
+        guard node.registration.inventory.devices.contains(where: { $0.kind == "gpu" && !$0.isDeclared }),
+            let meter = try? NVMLMeter(node.registration.inventory.devices)
+        else { return nil }
+        meter.start()
+        return meter
     }
 
     /// A node that only pretends: its jobs last as long as they are expected to, and succeed.
     public init(emulating node: LocalNode, connect: @escaping Connect, logger: Logger) {
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         self.init(
-            node, execution: EmulatedExecution(events: continuation), stopsJobsOnLeaving: false, events: events,
+            node, execution: EmulatedExecution(node: node.registration.name, events: continuation),
+            stopsJobsOnLeaving: false, events: events,
             connect: connect, logger: logger)
     }
 
@@ -73,6 +112,9 @@ public actor Agent: Service {
                 group.addTask { for await event in self.events { await self.take(event) } }
                 group.addTask { await self.stayJoined() }
                 group.addTask { await self.passReportsOn() }
+                group.addTask { await self.tidyOutput() }
+                group.addTask { await self.watchDevices() }
+                if let warning { group.addTask { await self.heed(warning) } }
                 await group.next()
                 group.cancelAll()
             }
@@ -108,6 +150,64 @@ public actor Agent: Service {
         }
     }
 
+    /// Leaves the cluster when the outside says that the node will be gone.
+    private func heed(_ warning: WarningWatch) async {
+        do { try await warning.wait() } catch { return }
+        logger.warning("The node is about to be taken away; its jobs are told to end.")
+        await stopJobs()
+        // Whether it is really taken away is for others to know; until then it stays without work.
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+    }
+
+    /// Takes devices out of service and back in as their drivers and health commands say.
+    private func watchDevices() async {
+        let devices = registration.isEmulated ? [] : registration.inventory.devices
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await (device, health) in DeviceHealthCommands(devices).changes() {
+                    await self.set(health, of: device)
+                }
+            }
+            if !devices.isEmpty, let watcher = try? DeviceHealthWatcher(devices) {
+                group.addTask {
+                    for await change in watcher.changes() { await self.set(change.health, of: change.device) }
+                }
+            }
+        }
+        // The group of tasks that this belongs to ends with its first one.
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3600)) }
+    }
+
+    private func set(_ health: Device.Health, of device: String) {
+        guard let place = registration.inventory.devices.firstIndex(where: { $0.name == device }) else { return }
+        logger.warning("A device's health is another now.", metadata: ["device": "\(device)", "health": "\(health)"])
+        registration.inventory.devices[place].health = health
+        registration.inventoryDigest =
+            (try? LocalNode.digest(of: registration.inventory)) ?? registration.inventoryDigest
+        outgoing?.finish()  // It joins again at once, and says so.
+    }
+
+    /// Keeps what jobs write within its limits: looks each second, and each hour for what is old.
+    private func tidyOutput() async {
+        var second = 0
+        while !Task.isCancelled {
+            tellOfPools()
+            for problem in execution.tidyOutput(within: outputLimits, removesOld: second % 3600 == 0) {
+                logger.warning("\(problem)")
+            }
+            second += 1
+            do { try await Task.sleep(for: .seconds(1)) } catch { return }
+        }
+    }
+
+    /// Tells what has become of the pools, where that is news to this controller.
+    private func tellOfPools() {
+        let statuses = execution.poolStatuses
+        guard statuses != toldPools, let outgoing else { return }
+        outgoing.yield(.pools(statuses))
+        toldPools = statuses
+    }
+
     // MARK: - The stream
 
     /// Joins, and joins again whenever the stream has ended: at once, then after growing waits of at most two seconds.
@@ -125,6 +225,7 @@ public actor Agent: Service {
                 )
             }
             outgoing = nil
+            exchange.use(nil)
             if ContinuousClock.now - start > .seconds(5) { wait = .milliseconds(50) }
             guard !isLeaving else { return }
             do { try await Task.sleep(for: wait) } catch { return }
@@ -136,6 +237,8 @@ public actor Agent: Service {
         let (frames, continuation) = AsyncStream.makeStream(of: AgentFrame.self)
         continuation.yield(.message(.hello(registration, ledger.statuses), topologyXML: topologyXML))
         outgoing = continuation
+        toldPools = []
+        exchange.use(continuation)
         try await connect(frames) { incoming in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for try await frame in incoming {
@@ -170,6 +273,15 @@ public actor Agent: Service {
             guard ledger.status(of: attempt) == nil else { return }
             orders[attempt] = nil
             execution.forget(attempt)
+        case .readCheckpoint(let question):
+            let outgoing = outgoing
+            Task {
+                let part =
+                    await checkpoints?.answer(question.subject)
+                    ?? CheckpointPart(problem: "An emulated node keeps no checkpoints.")
+                outgoing?.yield(.checkpointPart(CheckpointAnswer(request: question.request, part: part)))
+            }
+        case .checkpointPart(let answer): exchange.take(answer)
         case .readLog(let request):
             let reader = LogReader(execution: execution)
             let outgoing = outgoing
@@ -180,8 +292,7 @@ public actor Agent: Service {
     private func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason) {
         switch ledger.stop(attempt, fence: fence, at: .now) {
         case .stopsProcess:
-            // A stale attempt's successor may run already: no grace for it.
-            let grace = reason == .stale ? .zero : orders[attempt]?.grace ?? AttemptOrder.defaultGrace
+            let grace = orders[attempt]?.grace(for: reason) ?? (reason == .stale ? .zero : AttemptOrder.defaultGrace)
             execution.stop(attempt, reason: reason, grace: grace)
         case .reports(let status): tell(.update(status))
         case .isForgotten: break
@@ -193,9 +304,25 @@ public actor Agent: Service {
     private func take(_ event: ExecutionEvent) {
         switch event {
         case .launched(let attempt, let launch):
-            if let status = ledger.record(launch, of: attempt) { tell(.update(status)) }
+            if ledger.record(launch, of: attempt) != nil { tellSoon(attempt) }
         case .ended(let attempt, let end):
             if let status = ledger.record(end, of: attempt) { tell(.update(status)) }
+        }
+    }
+
+    /// News of a launch waits this long for the attempt's end, so that what is over in no time is told, and recorded,
+    /// once.
+    private static let launchNewsDelay = Duration.milliseconds(2)
+
+    private func tellSoon(_ attempt: AttemptID) {
+        launchNews.append(attempt)
+        guard launchNews.count == 1 else { return }
+        Task {
+            try? await Task.sleep(for: Self.launchNewsDelay)
+            for attempt in launchNews {
+                if let status = ledger.status(of: attempt), !status.hasEnded { tell(.update(status)) }
+            }
+            launchNews = []
         }
     }
 
@@ -211,14 +338,5 @@ public actor Agent: Service {
                 }
             }
         }
-    }
-}
-
-extension Timestamp {
-    /// The wall clock. The core never asks for it; this is a shell.
-    static var now: Timestamp {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return Timestamp(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }

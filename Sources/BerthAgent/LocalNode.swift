@@ -1,4 +1,6 @@
 public import BerthDescription
+import BerthDevices
+import BerthExecution
 public import BerthModel
 import BerthTopology
 import Crypto
@@ -28,6 +30,11 @@ public struct LocalNode: Sendable {
         _ configuration: AgentConfiguration, model: Model? = nil, agentVersion: String
     ) throws {
         var (inventory, xml, stack) = try Self.read(model ?? .thisMachine)
+        if model == nil {
+            let probed = DeviceSurvey.report(of: DeviceSurvey.installed)
+            inventory = probed.merging(into: inventory)
+            stack.drivers.merge(probed.drivers) { _, new in new }
+        }
         try Self.declare(configuration.devices, in: &inventory)
         let name = NodeName(configuration.name ?? Machine.hostName)
         guard name.isWellFormed else {
@@ -43,6 +50,8 @@ public struct LocalNode: Sendable {
             reservedMemoryBytes: configuration.reservedMemoryBytes, isEmulated: model != nil, inventory: inventory,
             inventoryDigest: try Self.digest(of: inventory), stack: stack, agentVersion: agentVersion,
             isolation: model == nil ? "session, process group and subreaper" : "none: emulated")
+        registration.address = configuration.address
+        registration.pools = configuration.pools.isEmpty ? nil : configuration.pools
     }
 
     private static func read(_ model: Model) throws -> (Inventory, [UInt8], MachineStack) {
@@ -70,7 +79,7 @@ public struct LocalNode: Sendable {
         }
     }
 
-    private static func digest(of inventory: Inventory) throws -> String {
+    static func digest(of inventory: Inventory) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return SHA256.hash(data: try encoder.encode(inventory)).map { String(format: "%02x", $0) }.joined()

@@ -11,12 +11,12 @@ extension Controller {
     /// - Parameters:
     ///   - frames: what the agent says, a hello first.
     ///   - send: puts a frame on its stream.
-    public func serve(
-        _ frames: AsyncThrowingStream<AgentFrame, any Error>,
-        send: @escaping @Sendable (ControllerFrame) async throws -> Void
-    ) async throws {
+    public func serve<Frames: AsyncSequence & Sendable>(
+        _ frames: Frames, send: @escaping @Sendable (ControllerFrame) async throws -> Void
+    ) async throws where Frames.Element == AgentFrame {
         var iterator = frames.makeAsyncIterator()
-        guard case .message(.hello(let registration, let statuses), let topologyXML)? = try await iterator.next() else {
+        let first = try await iterator.next(isolation: #isolation)
+        guard case .message(.hello(let registration, let statuses), let topologyXML)? = first else {
             throw MalformedFrame(description: "An agent's first frame is its hello.")
         }
         let node = registration.name
@@ -33,9 +33,11 @@ extension Controller {
         links[node] = link
         logger.info("An agent has joined.", metadata: ["node": "\(node)", "attempts": "\(statuses.count)"])
         link.send(.welcome(heartbeatInterval: heartbeatInterval))
+        keepOutput(of: statuses, on: node)
         takeIn(.hello(registration, statuses), from: node, session: link.session)
         defer {
             link.finish()
+            checkpointRelay.end(link.session)
             if links[node]?.session == link.session { links[node] = nil }
             logger.info("An agent's stream has ended.", metadata: ["node": "\(node)"])
         }
@@ -56,21 +58,57 @@ extension Controller {
 
     private func take(_ frame: AgentFrame, from node: NodeName, on link: AgentLink) {
         switch frame {
-        case .message(let message, _): takeIn(message, from: node, session: link.session)
+        case .message(let message, _):
+            if case .update(let status) = message { keepOutput(of: [status], on: node) }
+            takeIn(message, from: node, session: link.session)
+        case .pools(let statuses):
+            pools[node] = statuses
+            takeIn(.heartbeat, from: node, session: link.session)
         case .logPart(let part): link.take(part)
+        case .readCheckpoint(let question): pass(question, from: node, on: link)
+        case .checkpointPart(let answer): checkpointRelay.take(answer, on: link.session)
         }
     }
 
-    /// Part of an attempt's output, from its node.
+    /// Keeps the last of what ended attempts wrote; nobody waits for it.
+    private func keepOutput(of statuses: [AttemptStatus], on node: NodeName) {
+        for status in statuses {
+            guard case .ended(let end, _) = status.phase, let tails = end.outputTails, !tails.isEmpty else { continue }
+            Task { [outputTails] in await outputTails.keep(tails, of: status.attempt, on: node) }
+        }
+    }
+
+    /// A node may ask for what a task has saved if the task is given to it, and where the task ran last.
+    private func pass(_ question: CheckpointQuestion, from node: NodeName, on link: AgentLink) {
+        guard let task = cluster.task(question.subject.task), task.state.attempt?.allocation(on: node) != nil,
+            task.checkpointNode == question.node
+        else {
+            let problem = "Task \(question.subject.task) is not given to \(node), or did not run on \(question.node)."
+            return CheckpointRelay.answer(question, from: link, CheckpointPart(problem: problem))
+        }
+        if let answerer = links[question.node] {
+            checkpointRelay.pass(question, from: link, to: answerer)
+        } else if cluster.nodes[question.node]?.isUp == true {
+            // Its agent is away for a moment; if it does not come back, the node is lost.
+            CheckpointRelay.answer(question, from: link, CheckpointPart(isPending: true))
+        } else {
+            CheckpointRelay.answer(question, from: link, CheckpointPart(problem: "Node \(question.node) is lost."))
+        }
+    }
+
+    /// Part of an attempt's output, from its node, or from that of a gang's member.
     ///
     /// - Throws: an error with a sentence if the node cannot be asked or has no such output.
     public func output(
-        of attempt: Attempt, specification: JobSpecification, isStandardError: Bool, offset: UInt64, wait: Duration
+        of attempt: Attempt, rank: Int, user: String, specification: JobSpecification, isStandardError: Bool,
+        offset: UInt64,
+        wait: Duration
     ) async throws -> LogPart {
-        guard let link = links[attempt.allocation.node] else { throw NodeUnreachable() }
-        let file = isStandardError ? specification.standardError : specification.standardOutput
+        guard let link = links[attempt.allocations[rank].node] else { throw NodeUnreachable() }
+        let file = specification.outputFile(isStandardError: isStandardError, rank: rank)
         let request = LogRequest(
-            request: nextLogRequest, attempt: attempt.id, isStandardError: isStandardError, file: file, offset: offset,
+            request: nextLogRequest, attempt: attempt.id, isStandardError: isStandardError, file: file, user: user,
+            offset: offset,
             limit: 256 << 10, wait: wait)
         nextLogRequest += 1
         return try await link.read(request)

@@ -13,6 +13,8 @@ public actor Controller: Service {
     /// What readers ask: everything in it is durable.
     public nonisolated var history: Journal { journal }
     let secrets: SecretStore
+    /// What is left of attempts' output when their nodes are gone.
+    public nonisolated let outputTails: OutputTailStore
     let logger: Logger
     private let configuration: ClusterConfiguration
     private let timing: Dispatcher.Timing
@@ -23,10 +25,14 @@ public actor Controller: Service {
     private var inbox: [Request] = []
     private let wakeUps: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
-    private var timer: Task<Void, Never>?
+    /// Wakes the controller when there is something to do by itself.
+    private var alarm: (time: Timestamp, task: Task<Void, Never>)?
     var links: [NodeName: AgentLink] = [:]
+    /// What agents have said of their pools last.
+    public internal(set) var pools: [NodeName: [PoolStatus]] = [:]
     var nextSession: UInt64
     var nextLogRequest: UInt64 = 1
+    var checkpointRelay = CheckpointRelay()
     private var watchers: [Job.ID: [UInt64: Watcher]] = [:]
     private var nextWatcher: UInt64 = 1
 
@@ -49,11 +55,12 @@ public actor Controller: Service {
     ///
     /// - Throws: a `JournalError` if the journal cannot be replayed.
     public init(
-        journal: Journal, secrets: SecretStore, configuration: ClusterConfiguration, timing: Dispatcher.Timing,
-        now: @escaping @Sendable () -> Timestamp, logger: Logger
+        journal: Journal, secrets: SecretStore, outputTails: OutputTailStore, configuration: ClusterConfiguration,
+        timing: Dispatcher.Timing, now: @escaping @Sendable () -> Timestamp, logger: Logger
     ) throws {
         self.journal = journal
         self.secrets = secrets
+        self.outputTails = outputTails
         self.configuration = configuration
         self.timing = timing
         self.now = now
@@ -75,7 +82,7 @@ public actor Controller: Service {
     public func run() async throws {
         wake.yield()
         for await _ in wakeUps.cancelOnGracefulShutdown() { try await round() }
-        timer?.cancel()
+        alarm?.task.cancel()
         for request in inbox { request.fail(.unavailable("The controller is shutting down. Try again.")) }
         inbox = []
         for link in links.values { link.finish() }
@@ -130,13 +137,24 @@ public actor Controller: Service {
     }
 
     private func wake(at time: Timestamp?) {
-        timer?.cancel()
         guard let time else { return }
-        let wait = max(time - now(), .milliseconds(1))
-        timer = Task { [wake] in
-            do { try await Task.sleep(for: wait) } catch { return }
-            wake.yield()
-        }
+        // Alarms move on with every heartbeat: one that goes off early costs less than a new one in each round.
+        let now = now()
+        if let alarm, now < alarm.time, alarm.time <= time { return }
+        alarm?.task.cancel()
+        let wait = max(time - now, .milliseconds(1))
+        alarm = (
+            time,
+            Task {
+                do { try await Task.sleep(for: wait) } catch { return }
+                ring()
+            }
+        )
+    }
+
+    private func ring() {
+        alarm = nil
+        wake.yield()
     }
 
     /// Has `decide` done in the next round, and returns its answer when that round is durable.

@@ -142,16 +142,28 @@ public struct AgentConfiguration: Sendable {
     /// nil takes the machine's own name.
     public var name: String?
     public var labels: [String: String] = [:]
+    /// By which other nodes reach it; nil for the address of its connection to the controller.
+    public var address: String?
     public var reservedCPUs = 0
     public var reservedMemoryBytes: Int64 = 0
     /// A file of hwloc XML that describes an emulated node; nil reads this machine.
     public var topologyFile: String?
     /// Whether jobs are not run but last their expected time.
     public var isEmulated = false
+    /// Whether jobs that root has submitted run as root, where the agent is root; nil where the controller is on the
+    /// same machine.
+    public var allowsRoot: Bool?
     public var devices: [Device] = []
+    /// The warm slots that jobs may start from.
+    public var pools: [PoolDefinition] = []
     public var controller: String?
     public var tokenFile: String?
     public var stateDirectory: String?
+    /// How much Berth keeps of what an attempt writes to one stream, and how long after the last change.
+    public var outputMaximumBytes: Int64 = 1 << 30
+    public var outputKeep = Duration.seconds(14 * 86_400)
+    /// How the node learns that it will soon be gone.
+    public var warning: OutsideWarning?
     public var logLevel = "info"
 
     public init() {}
@@ -163,6 +175,10 @@ public struct AgentConfiguration: Sendable {
             var part = try Fields(node, "node")
             name = try part.text("name")
             labels = try part.textMapping("labels") ?? [:]
+            address = try part.text("address")
+            if let address, address.isEmpty || address.contains(where: { $0.isWhitespace || $0 == "," }) {
+                throw node.failure("\"\(address.shown)\" is no address of a node: a name or a number, 10.0.0.7")
+            }
             if let name, !NodeName(name).isWellFormed { throw node.failure("\"\(name)\" is no name for a node") }
             try part.finish()
         }
@@ -183,9 +199,18 @@ public struct AgentConfiguration: Sendable {
         guard topologyFile == nil || isEmulated else {
             throw document.failure("a node whose topology is a file is emulated: write execution: emulated")
         }
+        if let jobs = fields.optional("jobs") {
+            var part = try Fields(jobs, "jobs")
+            allowsRoot = try part.flag("allowRoot")
+            try part.finish()
+        }
         for item in try fields.optional("devices")?.list("devices") ?? [] { try addDevice(item) }
-        if let pools = fields.optional("pools"), try !pools.list("pools").isEmpty {
-            throw pools.failure("this version has no warm pools yet; remove the field")
+        for item in try fields.optional("pools")?.list("pools") ?? [] {
+            let pool = try PoolDefinition(document: item)
+            guard !pools.contains(where: { $0.name == pool.name }) else {
+                throw item.failure("the pool \"\(pool.name)\" stands twice")
+            }
+            pools.append(pool)
         }
         if let document = fields.optional("controller") {
             var part = try Fields(document, "controller")
@@ -194,6 +219,15 @@ public struct AgentConfiguration: Sendable {
             try part.finish()
         }
         stateDirectory = try fields.text("stateDirectory")
+        if let logs = fields.optional("logs") {
+            var part = try Fields(logs, "logs")
+            outputMaximumBytes = try part.bytes("maximum") ?? outputMaximumBytes
+            outputKeep = try part.duration("keep") ?? outputKeep
+            guard outputMaximumBytes >= 1 << 20 else { throw logs.failure("maximum is at least 1MiB") }
+            guard outputKeep >= .seconds(60) else { throw logs.failure("keep is at least 1m") }
+            try part.finish()
+        }
+        warning = try fields.optional("warning").map(OutsideWarning.init(document:))
         logLevel = try fields.text("logLevel") ?? logLevel
         try fields.finish()
     }
@@ -230,7 +264,29 @@ public struct AgentConfiguration: Sendable {
             device.numaNodes = [number]
         }
         device.environment = try fields.textMapping("environment") ?? [:]
+        device.care = try Self.care(&fields)
         try fields.finish()
         devices.append(device)
+    }
+
+    /// `hooks: {start: […], stop: […]}` and `health: {command: […], every: 30s}`; nil where neither is written.
+    private static func care(_ fields: inout Fields) throws(DescriptionError) -> DeviceCare? {
+        var care = DeviceCare()
+        if let document = fields.optional("hooks") {
+            var hooks = try Fields(document, "hooks")
+            care.startHook = try hooks.texts("start") ?? []
+            care.stopHook = try hooks.texts("stop") ?? []
+            try hooks.finish()
+        }
+        if let document = fields.optional("health") {
+            var health = try Fields(document, "health")
+            care.healthCommand = try health.required("command").texts("command")
+            care.healthInterval = try health.duration("every") ?? care.healthInterval
+            guard care.healthInterval >= .seconds(1), !care.healthCommand.isEmpty else {
+                throw document.failure("health needs a command that is not empty, and every of at least 1s")
+            }
+            try health.finish()
+        }
+        return care == DeviceCare() ? nil : care
     }
 }

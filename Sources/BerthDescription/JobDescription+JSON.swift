@@ -35,6 +35,7 @@ extension JobDescription {
         fields["pool"] = job.pool
         if !job.inputs.isEmpty { fields["inputs"] = job.inputs }
         if !job.outputs.isEmpty { fields["outputs"] = job.outputs }
+        if let published = job.published, !published.isEmpty { fields["publish"] = published }
         fields["output"] = job.standardOutput
         fields["error"] = job.standardError
         if let code = job.code {
@@ -114,13 +115,36 @@ extension AttributeValue {
 
 extension RetryPolicy {
     fileprivate var json: [String: Any] {
-        [
-            "attempts": attempts, "on": on.map(\.rawValue).sorted(),
-            "backoff": [
-                "initial": backoff.initial.descriptionText, "factor": backoff.factor,
-                "maximum": backoff.maximum.descriptionText, "jitter": backoff.jitter,
-            ] as [String: Any],
+        var fields: [String: Any] = [
+            "attempts": attempts, "on": on.map(\.rawValue).sorted(), "backoff": backoff.json,
         ]
+        if !rules.isEmpty { fields["rules"] = rules.map(\.json) }
+        return fields
+    }
+}
+
+extension RetryPolicy.Backoff {
+    fileprivate var json: [String: Any] {
+        [
+            "initial": initial.descriptionText, "factor": factor, "maximum": maximum.descriptionText,
+            "jitter": jitter.map { $0 as Any } ?? "full",
+        ]
+    }
+}
+
+extension RetryPolicy.Rule {
+    fileprivate var json: [String: Any] {
+        var fields: [String: Any] = ["on": on.map(\.rawValue), "action": action.rawValue]
+        fields["exitCodes"] = exitCodes?.description
+        fields["signals"] = signals
+        fields["attempts"] = attempts
+        fields["backoff"] = backoff?.json
+        if let memory {
+            var growth: [String: Any] = ["factor": memory.factor]
+            growth["maximum"] = memory.maximumBytes
+            fields["memory"] = growth
+        }
+        return fields
     }
 }
 

@@ -78,6 +78,11 @@ public struct JobDescription: Sendable {
         job.pool = try fields.text("pool")
         job.inputs = try fields.texts("inputs") ?? []
         job.outputs = try fields.texts("outputs") ?? []
+        job.published = try fields.texts("publish")
+        for path in job.published ?? [] where !DirectoryManifest.isWellFormed(path) {
+            throw document.failure(
+                "publish names \"\(path.shown)\", which is no path within the working directory, like plots/loss.png")
+        }
         let (output, error) = (try fields.text("output"), try fields.text("error"))
         if let code = fields.optional("code") { job.code = try CodeState(document: code) }
         job.name = try fields.text("name") ?? Self.defaultName(job)

@@ -33,6 +33,7 @@ public struct JobOptions: Sendable {
     public var pool: String?
     public var inputs: [String] = []
     public var results: [String] = []
+    public var published: [String] = []
     public var output: String?
     public var error: String?
     public var idempotencyKey: String?
@@ -78,6 +79,10 @@ public struct JobOptions: Sendable {
         job.pool = pool ?? job.pool
         job.inputs += inputs
         job.outputs += results
+        for path in published where !DirectoryManifest.isWellFormed(path) {
+            throw Self.failure("--publish", "is a path within the working directory", path)
+        }
+        if !published.isEmpty { job.published = (job.published ?? []) + published }
         description.specification = job
         for dependency in after { try Self.add(dependency, to: &description) }
         description.idempotencyKey = idempotencyKey ?? description.idempotencyKey

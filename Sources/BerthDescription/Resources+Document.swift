@@ -135,17 +135,72 @@ extension RetryPolicy {
         }
         var fields = try Fields(document, "retry")
         self.init(attempts: try fields.integer("attempts", 0...1000) ?? 1)
-        if let list = try fields.optional("on")?.list("on") {
-            on = []
-            for item in list { on.insert(try item.choice("on", Failure.self)) }
+        if let list = fields.optional("on") { on = Set(try Self.failures(list)) }
+        if let document = fields.optional("backoff") { backoff = try Backoff(document: document, defaults: backoff) }
+        for rule in try fields.optional("rules")?.list("rules") ?? [] {
+            rules.append(try Rule(document: rule, defaults: backoff))
         }
+        try fields.finish()
+    }
+
+    fileprivate static func failures(_ list: Document) throws(DescriptionError) -> [Failure] {
+        var failures: [Failure] = []
+        for item in try list.list("on") { failures.append(try item.choice("on", Failure.self)) }
+        return failures
+    }
+}
+
+extension RetryPolicy.Backoff {
+    fileprivate init(document: Document, defaults: Self) throws(DescriptionError) {
+        self = defaults
+        var fields = try Fields(document, "backoff")
+        initial = try fields.duration("initial") ?? initial
+        factor = try fields.optional("factor")?.real("factor", 1...100) ?? factor
+        maximum = try fields.duration("maximum") ?? maximum
+        if let spread = fields.optional("jitter") {
+            jitter = (try? spread.text("jitter")) == "full" ? nil : try spread.real("jitter", 0...1)
+        }
+        try fields.finish()
+    }
+}
+
+extension RetryPolicy.Rule {
+    fileprivate init(document: Document, defaults: RetryPolicy.Backoff) throws(DescriptionError) {
+        var fields = try Fields(document, "a rule of retry")
+        self.init(on: try RetryPolicy.failures(fields.required("on")))
+        action = try fields.optional("action")?.choice("action", Action.self) ?? .retry
+        attempts = try fields.integer("attempts", 0...1000)
         if let document = fields.optional("backoff") {
-            var part = try Fields(document, "backoff")
-            backoff = Backoff(
-                initial: try part.duration("initial") ?? backoff.initial,
-                factor: try part.optional("factor")?.real("factor", 1...100) ?? backoff.factor,
-                maximum: try part.duration("maximum") ?? backoff.maximum,
-                jitter: try part.optional("jitter")?.real("jitter", 0...1) ?? backoff.jitter)
+            backoff = try RetryPolicy.Backoff(document: document, defaults: defaults)
+        }
+        guard
+            action == .retry && on.contains(where: { $0 != .nodeLost && $0 != .preempted })
+                || attempts == nil && backoff == nil
+        else {
+            throw document.failure("attempts and backoff say nothing about what is not retried, or always and at once")
+        }
+        if let codes = fields.optional("exitCodes") {
+            guard on.contains(.exit) else { throw codes.failure("exitCodes needs exit under on") }
+            let text = try codes.text("exitCodes")
+            guard let ranges = IndexRanges(text), ranges.allSatisfy({ (1...255).contains($0) }), !ranges.isEmpty else {
+                throw codes.failure(
+                    "exitCodes is codes from 1 to 255, \"75,100-110\", and here stands \"\(text.shown)\"")
+            }
+            exitCodes = ranges
+        }
+        if let list = fields.optional("signals") {
+            guard on.contains(.signal) else { throw list.failure("signals needs signal under on") }
+            signals = []
+            for item in try list.list("signals") { signals?.append(try item.integer("signals", 1...64)) }
+        }
+        if let growth = fields.optional("memory") {
+            guard on.contains(.outOfMemory), action == .retry else {
+                throw growth.failure("memory needs outOfMemory under on, and the action retry")
+            }
+            var part = try Fields(growth, "memory")
+            memory = RetryPolicy.MemoryGrowth(
+                factor: try part.optional("factor")?.real("factor", 1.01...100) ?? 2,
+                maximumBytes: try part.bytes("maximum"))
             try part.finish()
         }
         try fields.finish()

@@ -5,27 +5,27 @@ import GRDB
 
 /// Events as bytes, and the chain over them.
 ///
-/// A body is JSON with its keys sorted. Each event's hash is SHA-256 over the hash before it, its sequence number, its
+/// A body is canonical JSON. Each event's hash is SHA-256 over the hash before it, its sequence number, its
 /// time (both 8 bytes, big-endian) and its body, so that no event can be changed, dropped or moved without the last
 /// hash changing. The leaf is SHA-256 over a zero byte and the body, as RFC 6962 takes it.
 struct EventCoding: Sendable {
     static let firstHash = Data(repeating: 0, count: 32)
 
     func entry(_ recorded: RecordedEvent, after previous: Data) throws -> JournalEntry {
-        let body = try Self.encoder.encode(recorded.event)
+        let body = try CanonicalJSON.bytes(of: recorded.event)
         return JournalEntry(
             recorded: recorded, body: String(decoding: body, as: UTF8.self), leaf: Self.leaf(body),
             hash: Self.hash(sequence: recorded.sequence, time: recorded.time, body: body, after: previous))
     }
 
-    static func leaf(_ body: Data) -> Data {
+    static func leaf(_ body: [UInt8]) -> Data {
         var hash = SHA256()
         hash.update(data: [0])
         hash.update(data: body)
         return Data(hash.finalize())
     }
 
-    static func hash(sequence: UInt64, time: Timestamp, body: Data, after previous: Data) -> Data {
+    static func hash(sequence: UInt64, time: Timestamp, body: [UInt8], after previous: Data) -> Data {
         var hash = SHA256()
         hash.update(data: previous)
         withUnsafeBytes(of: sequence.bigEndian) { hash.update(bufferPointer: $0) }
@@ -39,20 +39,12 @@ struct EventCoding: Sendable {
     }
 
     func cluster(_ body: Data) throws -> Cluster { try Self.decoder.decode(Cluster.self, from: body) }
-    func bytes(of cluster: Cluster) throws -> Data { try Self.encoder.encode(cluster) }
+    func bytes(of cluster: Cluster) throws -> Data { Data(try CanonicalJSON.bytes(of: cluster)) }
 
-    static func text(_ value: some Encodable) throws -> String {
-        String(decoding: try encoder.encode(value), as: UTF8.self)
-    }
+    static func text(_ value: some Encodable) throws -> String { try CanonicalJSON.text(of: value) }
 
     static func value<Value: Decodable>(_ text: String?) throws -> Value? {
         try text.map { try decoder.decode(Value.self, from: Data($0.utf8)) }
-    }
-
-    private static var encoder: JSONEncoder {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return encoder
     }
 
     private static var decoder: JSONDecoder { JSONDecoder() }

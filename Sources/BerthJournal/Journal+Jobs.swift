@@ -81,18 +81,23 @@ extension Journal: History {
 
     private static let jobColumns = """
         SELECT job.*, (SELECT body FROM event WHERE seq = event_seq) AS body,
-          (SELECT group_concat(DISTINCT node) FROM attempt WHERE job_id = job.id) AS nodes FROM job
+          (SELECT group_concat(node) FROM (
+            SELECT node FROM attempt WHERE job_id = job.id
+            UNION SELECT m.node FROM attempt a JOIN attempt_member m ON m.attempt_id = a.id WHERE a.job_id = job.id
+          )) AS nodes FROM job
         """
 
     /// A job, or one task of an array, with its attempts; nil where there is none.
-    public func job(_ id: TaskID) throws -> JobRecord? {
+    ///
+    /// - Parameter attemptLimit: how many attempts of a whole job are read, the first ones; nil for all.
+    public func job(_ id: TaskID, attemptLimit: Int? = nil) throws -> JobRecord? {
         try pool.read { database in
             guard
                 let row = try Row.fetchOne(
                     database, sql: Self.jobColumns + " WHERE id = ?", arguments: [id.job.row])
             else { return nil }
             var job = try record(row, in: database)
-            job.attempts = try attempts(of: id, in: database)
+            job.attempts = try attempts(of: id, in: database, limit: id.index == nil ? attemptLimit ?? -1 : -1)
             guard let index = id.index else { return job }
             guard job.submission.specification.array?.indices.contains(index) == true else { return nil }
             try narrow(&job, to: index, isHeld: row["held"], in: database)
@@ -152,7 +157,7 @@ extension Journal: History {
         let id = job.id.job
         job.id = TaskID(job: id, index: index)
         job.tasks = [:]
-        job.nodes = Set(job.attempts.map(\.attempt.allocation.node)).sorted()
+        job.nodes = Set(job.attempts.flatMap { $0.attempt.allocations.map(\.node) }).sorted()
         job.startTime = job.attempts.compactMap(\.launch?.startTime).min()
         job.endTime = nil
         job.outcome = nil
@@ -187,10 +192,24 @@ extension Journal: History {
                 let state = AttemptRecord.State(rawValue: row["state"])
             else { return nil }
             return AttemptRecord(
-                attempt: attempt, state: state, launch: try EventCoding.value(row["launch"]),
+                attempt: attempt, state: state,
+                members: attempt.isGang ? try members(of: row["id"], in: database) : [],
+                launch: try EventCoding.value(row["launch"]),
                 end: try EventCoding.value(row["end"]), decision: try EventCoding.value(row["decision"]),
                 stopReason: (row["stop_reason"] as String?).flatMap { StopReason(rawValue: $0) },
                 latestReport: try EventCoding.value(row["report"]))
+        }
+    }
+
+    /// What became of a gang's members, by rank.
+    private func members(of attempt: Int64, in database: Database) throws -> [AttemptRecord.Member] {
+        let rows = try Row.fetchAll(
+            database, sql: "SELECT node, launch, end FROM attempt_member WHERE attempt_id = ? ORDER BY rank",
+            arguments: [attempt])
+        return try rows.map { row in
+            AttemptRecord.Member(
+                node: NodeName(row["node"]), launch: try EventCoding.value(row["launch"]),
+                end: try EventCoding.value(row["end"]))
         }
     }
 

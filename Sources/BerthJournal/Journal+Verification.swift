@@ -53,8 +53,8 @@ extension Journal {
                         faults.append("Events \(expected) to \(sequence - 1) are missing.")
                     }
                     let hash = EventCoding.hash(
-                        sequence: UInt64(sequence), time: time, body: Data(body.utf8), after: previous)
-                    if hash != row["hash"] as Data || EventCoding.leaf(Data(body.utf8)) != row["leaf"] as Data {
+                        sequence: UInt64(sequence), time: time, body: Array(body.utf8), after: previous)
+                    if hash != row["hash"] as Data || EventCoding.leaf(Array(body.utf8)) != row["leaf"] as Data {
                         faults.append("Event \(sequence) is not what was recorded: its hash does not fit.")
                     }
                     guard faults.isEmpty else { break }
@@ -71,6 +71,7 @@ extension Journal {
                     }
                     previous = hash
                     expected = sequence + 1
+                    if sequence.isMultiple(of: 1000) { try projector.finish() }
                     // One that cannot be read is not used either.
                     if let body = snapshots.removeValue(forKey: sequence), let snapshot = try? coding.cluster(body),
                         snapshot != cluster
@@ -78,6 +79,7 @@ extension Journal {
                         faults.append("The snapshot after event \(sequence) is not what the events add up to.")
                     }
                 }
+                try projector.finish()
                 if faults.isEmpty, let sequence = snapshots.keys.max() {
                     faults.append("There is a snapshot after event \(sequence), and no such event.")
                 }
@@ -94,9 +96,10 @@ extension Journal {
         let tables = [
             "submission", "job", "label", "variable", "dependency", "task", "task_range", "node", "node_stack",
             "attempt",
-            "attempt_device", "artifact", "link", "report", "metric",
+            "attempt_device", "attempt_member", "artifact", "link", "report", "metric",
         ]
-        return try tables.compactMap { table in
+        // An older journal that nobody has opened for writing since has not every table yet.
+        return try tables.filter { try database.tableExists($0) }.compactMap { table in
             let columns = try database.columns(in: table).map(\.name)
             let sql =
                 "SELECT \(columns.joined(separator: ", ")) FROM \(table) ORDER BY \(columns.joined(separator: ", "))"

@@ -11,6 +11,7 @@ import Synchronization
 /// Source: the tables are described in `docs/provenance.md`.
 public final class Journal: Sendable {
     let pool: DatabasePool
+    private let checkpointer: Checkpointer
     private let lock: FileLock
     /// Where the chain ends. Only the writer changes it, after its commit.
     private let end: Mutex<ChainEnd>
@@ -34,17 +35,22 @@ public final class Journal: Sendable {
         configuration.busyMode = .timeout(10)
         configuration.maximumReaderCount = 4
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL; PRAGMA cache_size = -16000")
+            try database.execute(sql: "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16000")
+            try database.execute(sql: "PRAGMA wal_autocheckpoint = \(Checkpointer.pagesBeforeCommitsHelp)")
         }
-        let (pool, end) = try JournalError.translating(path) {
+        let (pool, checkpointer, end) = try JournalError.translating(path) {
             let queue = try DatabaseQueue(path: path)
             try queue.writeWithoutTransaction { try Schema.checkHeader(of: $0) }
             try queue.close()
             let pool = try DatabasePool(path: path, configuration: configuration)
+            // A pool sets NORMAL when it opens, with which a commit is not on the disk when it returns.
+            try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             try Schema.migrate(pool)
-            return (pool, try pool.read { try Self.chainEnd($0) })
+            let checkpointer = try Checkpointer(path: path, configuration: configuration)
+            return (pool, checkpointer, try pool.read { try Self.chainEnd($0) })
         }
         self.pool = pool
+        self.checkpointer = checkpointer
         self.end = Mutex(end)
     }
 
@@ -80,6 +86,7 @@ public final class Journal: Sendable {
                     try entry.insert(into: database)
                     try projector.project(entry.recorded)
                 }
+                try projector.finish()
             }
         } catch {
             throw JournalError(error, path: pool.path)
@@ -87,6 +94,7 @@ public final class Journal: Sendable {
         end.withLock { [chain] in
             $0 = ChainEnd(sequence: chain.sequence, hash: chain.hash, snapshotSequence: $0.snapshotSequence)
         }
+        checkpointer.countAppend()
     }
 
     /// Keeps a file by its digest, once.
@@ -153,6 +161,7 @@ public final class Journal: Sendable {
             let body = try encoder.bytes(of: cluster)
             try pool.write { try Self.insertSnapshot(body, at: chain.sequence, into: $0) }
         }
+        try checkpointer.close()
         // What is still in the write-ahead log goes into the file, so that the file alone is a whole copy. Where somebody
         // reads at this moment it may stay in the log, where it is just as safe.
         try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA optimize; PRAGMA wal_checkpoint") }

@@ -3,9 +3,10 @@ import Foundation
 import GRDB
 
 /// Writes into the tables what an event means. Everything comes from the events alone, so the tables can be made again
-/// from them and compared.
-struct Projector {
+/// from them and compared. They say everything once `finish()` has returned.
+final class Projector {
     private let database: Database
+    private var jobs = JobChanges()
 
     init(_ database: Database) { self.database = database }
 
@@ -21,6 +22,7 @@ struct Projector {
         case .launched(let attempt, let launch): try launched(attempt, launch)
         case .reported(let attempt, let report): try reported(attempt, report)
         case .stopping(let attempt, let reason, by: _): try stopping(attempt, reason)
+        case .memberEnded(let attempt, let rank, let end): try ended(attempt, rank: rank, end)
         case .attemptEnded(let attempt, let end, then: let disposition): try ended(attempt, end, disposition)
         case .tasksEnded(let job, let tasks, let outcome, by: let user):
             try ended(job, tasks, outcome, by: user, at: time)
@@ -29,12 +31,16 @@ struct Projector {
             try run("UPDATE node SET state = 'up', last_us = ? WHERE name = ?", [time, node.text])
         case .nodeLost(let node):
             try run("UPDATE node SET state = 'lost', last_us = ? WHERE name = ?", [time, node.text])
+        case .nodeFaulted: break  // The event itself is the record.
         case .nodeDrained(let node, let drain):
             try run("UPDATE node SET drain = ? WHERE name = ?", [drain.reason, node.text])
         case .nodeUndrained(let node, by: _): try run("UPDATE node SET drain = NULL WHERE name = ?", [node.text])
         case .staleAttemptEnded: break  // The event itself is the record; what was decided about the task stands.
         }
     }
+
+    /// Writes what is left after the last event of a transaction.
+    func finish() throws { try jobs.write(into: database) }
 
     private func run(_ sql: String, _ arguments: StatementArguments) throws {
         try database.cachedStatement(sql: sql).execute(arguments: arguments)
@@ -85,6 +91,7 @@ struct Projector {
 
     private func reopened(_ submission: Submission) throws {
         guard let reopened = submission.reopened else { return }
+        try finish()
         let id = Int64(submission.id.number)
         let ended = reopened.ended
         try run(
@@ -127,27 +134,6 @@ struct Projector {
             ])
     }
 
-    /// Where a task's worst end decides what the job says of itself.
-    private func recordOutcome(_ job: Job.ID, _ outcome: Outcome, tasks: Int, at time: Int64) throws {
-        let column =
-            switch outcome.state {
-            case .succeeded: "succeeded"
-            case .failed: "failed"
-            case .cancelled: "cancelled"
-            case .timedOut: "timed_out"
-            }
-        let rank = [EndState.succeeded: 1, .cancelled: 2, .timedOut: 3, .failed: 4][outcome.state] ?? 0
-        let id = Int64(job.number)
-        try run(
-            "UPDATE job SET \(column) = \(column) + ?, ended_us = max(ifnull(ended_us, ?), ?) WHERE id = ?",
-            [tasks, time, time, id])
-        try run(
-            """
-            UPDATE job SET reason = ?, exit_code = ?, signal = ?, message = ?, outcome_rank = ?
-            WHERE id = ? AND outcome_rank < ?
-            """, [outcome.reason.rawValue, outcome.exitCode, outcome.signal, outcome.message, rank, id, rank])
-    }
-
     private func ended(_ job: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, by user: String, at time: Int64) throws
     {
         let id = Int64(job.number)
@@ -168,7 +154,7 @@ struct Projector {
                     user,
                 ])
         }
-        try recordOutcome(job, outcome, tasks: tasks.count, at: time)
+        jobs.end(job, outcome, tasks: tasks.count, at: time)
     }
 
     private func setTask(_ job: Job.ID, _ index: Int, _ outcome: Outcome, at time: Int64) throws {
@@ -203,38 +189,68 @@ struct Projector {
                 allocation.memoryBytes, try EventCoding.text(attempt), try EventCoding.text(decision),
             ])
         let id = database.lastInsertedRowID
-        for share in allocation.devices {
+        for allocation in attempt.allocations {
+            for share in allocation.devices {
+                try run(
+                    "INSERT INTO attempt_device (attempt_id, node, device, kind, share) VALUES (?, ?, ?, ?, ?)",
+                    [id, allocation.node.text, share.name, share.kind, Double(share.thousandths) / 1000])
+            }
+        }
+        for (rank, member) in attempt.allocations.enumerated() where attempt.isGang {
             try run(
-                "INSERT INTO attempt_device (attempt_id, node, device, kind, share) VALUES (?, ?, ?, ?, ?)",
-                [id, allocation.node.text, share.name, share.kind, Double(share.thousandths) / 1000])
+                """
+                INSERT INTO attempt_member (attempt_id, rank, node, cpuset, cores, memory_bytes) VALUES (?, ?, ?, ?, ?, ?)
+                """, [id, rank, member.node.text, member.cpus.description, member.coreCount, member.memoryBytes])
         }
         try run(
             """
             INSERT INTO task (job_id, task, state, attempts) VALUES (?, ?, 'starting', ?)
             ON CONFLICT DO UPDATE SET state = 'starting', attempts = excluded.attempts
             """, [job, task.index ?? 0, attempt.id.number])
-        try run("UPDATE job SET starting = starting + 1 WHERE id = ?", [job])
+        jobs.move(task.job, from: nil, to: .starting)
     }
 
     /// An attempt's row and what it was doing.
-    private func row(_ attempt: AttemptID) throws -> (id: Int64, state: String)? {
+    private func row(_ attempt: AttemptID) throws -> (id: Int64, state: AttemptRecord.State)? {
         let statement = try database.cachedStatement(
             sql: "SELECT id, state FROM attempt WHERE job_id = ? AND task = ? AND number = ?")
-        let arguments: StatementArguments = [Int64(attempt.task.job.number), attempt.task.index ?? 0, attempt.number]
-        return try Row.fetchOne(statement, arguments: arguments).map { ($0["id"], $0["state"]) }
+        let arguments: StatementArguments = [attempt.task.job.row, attempt.task.index ?? 0, attempt.number]
+        guard let row = try Row.fetchOne(statement, arguments: arguments) else { return nil }
+        return AttemptRecord.State(rawValue: row["state"]).map { (row["id"], $0) }
     }
 
-    /// Moves a task of the job from one live state to another; nil for none.
-    private func move(_ attempt: AttemptID, from old: String, to new: String?) throws {
-        let job = Int64(attempt.task.job.number)
-        try run("UPDATE job SET \(old) = \(old) - 1 WHERE id = ?", [job])
-        guard let new else { return }
-        try run("UPDATE job SET \(new) = \(new) + 1 WHERE id = ?", [job])
-        try run("UPDATE task SET state = ? WHERE job_id = ? AND task = ?", [new, job, attempt.task.index ?? 0])
+    /// Moves a task from one live state of its attempt to another.
+    private func move(_ attempt: AttemptID, from old: AttemptRecord.State, to new: AttemptRecord.State) throws {
+        jobs.move(attempt.task.job, from: old, to: new)
+        try run(
+            "UPDATE task SET state = ? WHERE job_id = ? AND task = ?",
+            [new.rawValue, attempt.task.job.row, attempt.task.index ?? 0])
     }
 
     private func launched(_ attempt: AttemptID, _ launch: Launch) throws {
         guard let (id, state) = try row(attempt) else { return }
+        if let rank = launch.rank {
+            try run(
+                "UPDATE attempt_member SET started_us = ?, launch = ? WHERE attempt_id = ? AND rank = ?",
+                [launch.startTime.microseconds, try EventCoding.text(launch), id, rank])
+            try link(id, "in", launch.inputs, at: launch.startTime)
+            // A gang runs when its last member does; what stands in its own row is what rank 0 found.
+            let members = try Row.fetchAll(
+                database,
+                sql: "SELECT started_us, launch FROM attempt_member WHERE attempt_id = ? ORDER BY rank",
+                arguments: [id])
+            let times = members.compactMap { $0["started_us"] as Int64? }
+            guard times.count == members.count, let last = times.max(),
+                var first: Launch = try EventCoding.value(members.first?["launch"])
+            else { return }
+            first.startTime = Timestamp(microseconds: last)
+            try launched(id, attempt, first, from: state)
+        } else {
+            try launched(id, attempt, launch, from: state)
+        }
+    }
+
+    private func launched(_ id: Int64, _ attempt: AttemptID, _ launch: Launch, from state: AttemptRecord.State) throws {
         try run(
             """
             UPDATE attempt SET state = iif(state = 'starting', 'running', state), started_us = ?, bound_cpuset = ?,
@@ -246,16 +262,27 @@ struct Projector {
                 try EventCoding.text(launch), id,
             ])
         try link(id, "in", launch.inputs, at: launch.startTime)
-        if state == "starting" { try move(attempt, from: state, to: "running") }
-        try run(
-            "UPDATE job SET started_us = min(ifnull(started_us, ?), ?) WHERE id = ?",
-            [launch.startTime.microseconds, launch.startTime.microseconds, Int64(attempt.task.job.number)])
+        if state == .starting { try move(attempt, from: state, to: .running) }
+        jobs.start(attempt.task.job, at: launch.startTime.microseconds)
     }
 
     private func stopping(_ attempt: AttemptID, _ reason: StopReason) throws {
         guard let (id, state) = try row(attempt) else { return }
         try run("UPDATE attempt SET state = 'stopping', stop_reason = ? WHERE id = ?", [reason.rawValue, id])
-        try move(attempt, from: state, to: "stopping")
+        try move(attempt, from: state, to: .stopping)
+    }
+
+    private func ended(_ attempt: AttemptID, rank: Int, _ end: AttemptEnd) throws {
+        guard let (id, _) = try row(attempt) else { return }
+        try run(
+            """
+            UPDATE attempt_member SET ended_us = ?, cause = ?, exit_code = ?, signal = ?, message = ?, end = ?
+            WHERE attempt_id = ? AND rank = ?
+            """,
+            [
+                end.endTime.microseconds, end.cause.rawValue, end.exitCode, end.signal, end.message,
+                try EventCoding.text(end), id, rank,
+            ])
     }
 
     private func ended(_ attempt: AttemptID, _ end: AttemptEnd, _ disposition: ClusterEvent.Disposition) throws {
@@ -274,7 +301,7 @@ struct Projector {
                 usage?.peakMemoryBytes, usage?.readBytes, usage?.writtenBytes, try EventCoding.text(end), id,
             ])
         try link(id, "out", end.outputs, at: end.endTime)
-        try move(attempt, from: state, to: nil)
+        jobs.move(attempt.task.job, from: state, to: nil)
         switch disposition {
         case .waits:
             try run(
@@ -282,7 +309,7 @@ struct Projector {
                 [Int64(attempt.task.job.number), attempt.task.index ?? 0])
         case .ended(let outcome):
             try setTask(attempt.task.job, attempt.task.index ?? 0, outcome, at: end.endTime.microseconds)
-            try recordOutcome(attempt.task.job, outcome, tasks: 1, at: end.endTime.microseconds)
+            jobs.end(attempt.task.job, outcome, tasks: 1, at: end.endTime.microseconds)
         }
     }
 

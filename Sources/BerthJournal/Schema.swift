@@ -4,7 +4,7 @@ import GRDB
 enum Schema {
     /// "Brth" in ASCII: tells file(1) and us whose database this is.
     static let applicationID: Int32 = 0x4272_7468
-    static let version = 1
+    static let version = 2
 
     /// Refuses other programs' databases and those of a newer Berth, before anything is written.
     static func checkHeader(of database: Database) throws {
@@ -32,17 +32,17 @@ enum Schema {
 
     static func migrate(_ pool: DatabasePool) throws {
         try pool.write { database in
-            if try Int.fetchOne(database, sql: "PRAGMA user_version") == 0 {
-                try database.execute(sql: tables + views)
-                try database.execute(sql: "PRAGMA user_version = \(version)")
-            }
+            let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+            if version < 1 { try database.execute(sql: tables + views) }
+            if version < 2 { try database.execute(sql: gangTables + gangViews) }
+            try database.execute(sql: "PRAGMA user_version = \(Self.version)")
         }
     }
 
     /// An in-memory copy of the projections' tables, for checking them against the events.
     static func empty() throws -> DatabaseQueue {
         let queue = try DatabaseQueue()
-        try queue.write { try $0.execute(sql: tables) }
+        try queue.write { try $0.execute(sql: tables + gangTables) }
         return queue
     }
 
@@ -140,6 +140,25 @@ enum Schema {
           attempt_id INTEGER NOT NULL REFERENCES attempt, time_us INTEGER NOT NULL, name TEXT NOT NULL,
           value REAL NOT NULL) STRICT;
         CREATE INDEX metric_attempt ON metric (attempt_id, name, time_us);
+
+        """
+
+    /// Version 2: what the members of gangs are given and how they end; an attempt's devices are its members'.
+    private static let gangTables = """
+        CREATE TABLE attempt_member (
+          attempt_id INTEGER NOT NULL REFERENCES attempt, rank INTEGER NOT NULL, node TEXT NOT NULL,
+          cpuset TEXT NOT NULL, cores INTEGER NOT NULL, memory_bytes INTEGER NOT NULL, started_us INTEGER,
+          ended_us INTEGER, cause TEXT, exit_code INTEGER, signal INTEGER, message TEXT, launch TEXT, end TEXT,
+          PRIMARY KEY (attempt_id, rank)) STRICT, WITHOUT ROWID;
+        CREATE INDEX attempt_member_node ON attempt_member (node, attempt_id);
+        CREATE TABLE member_device (
+          attempt_id INTEGER NOT NULL REFERENCES attempt, node TEXT NOT NULL, device TEXT NOT NULL, kind TEXT NOT NULL,
+          share REAL NOT NULL, PRIMARY KEY (attempt_id, node, device)) STRICT, WITHOUT ROWID;
+        INSERT INTO member_device SELECT attempt_id, node, device, kind, share FROM attempt_device;
+        DROP VIEW IF EXISTS v_device_use;
+        DROP TABLE attempt_device;
+        ALTER TABLE member_device RENAME TO attempt_device;
+        CREATE INDEX attempt_device_use ON attempt_device (node, device, attempt_id);
 
         """
 }

@@ -42,6 +42,17 @@ extension Schema {
 
         """
 
+    /// Those that version 2 adds or makes anew.
+    static let gangViews = """
+        CREATE VIEW v_device_use AS SELECT d.node, d.device, d.kind, d.share, a.job_id, a.task, a.number,
+          \(iso("a.started_us")) AS started, \(iso("a.ended_us")) AS ended
+          FROM attempt_device d JOIN attempt a ON a.id = d.attempt_id;
+        CREATE VIEW v_member AS SELECT a.job_id, a.task, a.number, m.rank, m.node, m.cpuset, m.cores, m.memory_bytes,
+          \(iso("m.started_us")) AS started, \(iso("m.ended_us")) AS ended, m.cause, m.exit_code, m.signal, m.message
+          FROM attempt_member m JOIN attempt a ON a.id = m.attempt_id;
+
+        """
+
     /// Microseconds as RFC 3339 text.
     private static func iso(_ column: String) -> String {
         "strftime('%Y-%m-%dT%H:%M:%S', \(column) / 1000000, 'unixepoch') || printf('.%06dZ', \(column) % 1000000)"

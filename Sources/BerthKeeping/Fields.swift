@@ -1,6 +1,10 @@
 /// A file of named byte strings: `name=value` records, each ended by a NUL byte. Values hold any byte but NUL, which
 /// neither paths, arguments nor variables can hold. Names may repeat; their order is kept.
 struct Fields {
+    /// Of orders and records, written into both. Fields may be added to a format, and who does not know them reads over
+    /// them; what would be misunderstood by an older reader needs the next number. Files without one are of format 1.
+    static let format = 2
+
     private(set) var entries: [(name: String, value: String)] = []
 
     init() {}
@@ -30,6 +34,14 @@ struct Fields {
         guard let text = first(name) else { return nil }
         guard let number = Number(text) else { throw .malformed("\(name) is \"\(text)\" and no number") }
         return number
+    }
+
+    /// An agent meets the files of older keepers. One that was replaced by an older version says so, and guesses nothing.
+    func checkFormat() throws(KeepingError) {
+        let format: Int = try number("format") ?? 1
+        guard (1...Self.format).contains(format) else {
+            throw .malformed("it is of format \(format), and this version reads 1 to \(Self.format); use a later one")
+        }
     }
 
     func required(_ name: String) throws(KeepingError) -> String {

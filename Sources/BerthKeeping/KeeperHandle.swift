@@ -88,14 +88,17 @@ public struct KeeperHandle: Sendable {
         }
     }
 
-    /// Ends what a keeper that was killed has left: the job's process group, and whatever has escaped it but still has
-    /// the attempt's socket in its environment. On the boot of the record only.
+    /// Ends what a keeper that was killed has left: its control groups; without such, the job's process group and
+    /// whatever has escaped it but still has the attempt's socket in its environment. On the boot of the record only.
     public func killLeftovers(of record: KeeperRecord) {
         if let job = record.job, startTicks(of: job.id) == job.startTicks {
             kill(-job.id, SIGKILL)
             kill(job.id, SIGKILL)
         }
-        guard let socket = try? order().socketPath else { return }
+        guard let order = try? order() else { return }
+        // Nobody leaves his control group, so where there is one all is done with it.
+        if !order.group.places.isEmpty, order.group.clear(patience: 5000) { return }
+        guard let socket = order.socketPath else { return }
         let mark = Array("BERTH_SOCKET=\(socket)".utf8)
         guard let processes = opendir("/proc") else { return }
         defer { closedir(processes) }

@@ -9,11 +9,18 @@ public struct KeeperRecord: Equatable, Sendable {
     public var bootID: String
     /// Wall clock, microseconds since 1970.
     public var startMicroseconds: Int64
-    /// Read back from the kernel after binding.
+    /// Of the job's own process just before its program began, as the kernel told it.
     public var boundCPUs: [Int]
     public var boundNUMANodes: [Int]
-    /// What could not be applied, a sentence each.
+    /// nil for the kernel's default.
+    public var boundMemoryPolicy: LaunchOrder.MemoryPolicy?
+    /// Whether the kernel granted the PUs, the NUMA nodes and the memory policy that the order names. If not, the node is
+    /// not what its agent takes it for, and the notes say what differs.
+    public var isBindingExact = true
+    /// What could not be applied, a sentence each, and at the end whatever else a person should know.
     public var notes: [String]
+    /// Why the warm slot of the order did not start the job, so that it started cold; nil where it did.
+    public var slotProblem: String?
 
     /// A process that cannot be mistaken for a later one of the same number on the same boot.
     public struct ProcessMark: Equatable, Sendable {
@@ -36,6 +43,8 @@ public struct KeeperRecord: Equatable, Sendable {
     public struct Ended: Equatable, Sendable {
         public enum Cause: String, Sendable {
             case exit, signal, timeLimit
+            /// The kernel killed a process of the attempt for want of memory, and its own process did not end well.
+            case outOfMemory
             /// After the agent asked for it.
             case stopped
         }
@@ -48,14 +57,17 @@ public struct KeeperRecord: Equatable, Sendable {
         public var endMicroseconds: Int64
         public var userCPUMicroseconds: Int64
         public var systemCPUMicroseconds: Int64
+        /// Of its control group, page cache included; where there is none, the largest resident size of one process.
         public var peakMemoryBytes: Int64
         public var readBytes: Int64
         public var writtenBytes: Int64
+        /// How long the machine was suspended meanwhile.
+        public var suspendedMilliseconds: Int64
 
         public init(
             cause: Cause, exitCode: Int? = nil, signal: Int? = nil, stopReason: String? = nil, endMicroseconds: Int64,
             userCPUMicroseconds: Int64 = 0, systemCPUMicroseconds: Int64 = 0, peakMemoryBytes: Int64 = 0,
-            readBytes: Int64 = 0, writtenBytes: Int64 = 0
+            readBytes: Int64 = 0, writtenBytes: Int64 = 0, suspendedMilliseconds: Int64 = 0
         ) {
             self.cause = cause
             self.exitCode = exitCode
@@ -67,6 +79,7 @@ public struct KeeperRecord: Equatable, Sendable {
             self.peakMemoryBytes = peakMemoryBytes
             self.readBytes = readBytes
             self.writtenBytes = writtenBytes
+            self.suspendedMilliseconds = suspendedMilliseconds
         }
     }
 
@@ -86,8 +99,10 @@ public struct KeeperRecord: Equatable, Sendable {
         self.notes = notes
     }
 
+    /// - Throws: what is no record, or one of a later format than this version's.
     public init(bytes: [UInt8]) throws(KeepingError) {
         let fields = try Fields(bytes)
+        try fields.checkFormat()
         attempt = try fields.required("attempt")
         fence = try fields.number("fence") ?? 0
         bootID = try fields.required("boot")
@@ -99,7 +114,10 @@ public struct KeeperRecord: Equatable, Sendable {
         }
         boundCPUs = try LaunchOrder.numbers(fields.first("cpus") ?? "")
         boundNUMANodes = try LaunchOrder.numbers(fields.first("numa") ?? "")
+        boundMemoryPolicy = fields.first("policy").flatMap(LaunchOrder.MemoryPolicy.init)
+        isBindingExact = fields.first("bindingDiffers") != "true"
         notes = fields.all("note")
+        slotProblem = fields.first("slotProblem")
         switch try fields.required("phase") {
         case "running": phase = .running
         case "launchFailed":
@@ -115,13 +133,15 @@ public struct KeeperRecord: Equatable, Sendable {
                     userCPUMicroseconds: try fields.number("user") ?? 0,
                     systemCPUMicroseconds: try fields.number("system") ?? 0,
                     peakMemoryBytes: try fields.number("peak") ?? 0, readBytes: try fields.number("read") ?? 0,
-                    writtenBytes: try fields.number("written") ?? 0))
+                    writtenBytes: try fields.number("written") ?? 0,
+                    suspendedMilliseconds: try fields.number("suspended") ?? 0))
         default: throw .malformed("its phase is unknown")
         }
     }
 
     public var bytes: [UInt8] {
         var fields = Fields()
+        fields.add("format", Fields.format)
         fields.add("attempt", attempt)
         fields.add("fence", fence)
         fields.add("boot", bootID)
@@ -132,7 +152,10 @@ public struct KeeperRecord: Equatable, Sendable {
         fields.add("jobTicks", job?.startTicks)
         fields.add("cpus", LaunchOrder.text(boundCPUs))
         fields.add("numa", LaunchOrder.text(boundNUMANodes))
+        fields.add("policy", boundMemoryPolicy?.rawValue)
+        fields.add("bindingDiffers", isBindingExact ? nil : "true")
         for note in notes { fields.add("note", note) }
+        fields.add("slotProblem", slotProblem)
         switch phase {
         case .running: fields.add("phase", "running")
         case .launchFailed(let problem, let time):
@@ -151,6 +174,7 @@ public struct KeeperRecord: Equatable, Sendable {
             fields.add("peak", ended.peakMemoryBytes)
             fields.add("read", ended.readBytes)
             fields.add("written", ended.writtenBytes)
+            fields.add("suspended", ended.suspendedMilliseconds)
         }
         return fields.bytes
     }

@@ -23,12 +23,47 @@ public struct LaunchOrder: Equatable, Sendable {
     public var extensionMilliseconds: Int64
     /// The job's socket, at most 107 bytes; nil makes none.
     public var socketPath: String?
+    /// Made by the keeper, and removed when all is over.
+    public var group = ControlGroup()
+    /// What the job may use at most, and gets with its group; nil bounds nothing.
+    public var memoryLimitBytes: Int64?
+    /// Processes and threads at one time; nil bounds nothing.
+    public var processLimit: Int?
+    /// Whose process the job is; nil is the keeper's own user.
+    public var user: User?
+    /// Which of the outputs lie in a folder of the agent's own that the user cannot enter: the keeper opens these with
+    /// its own rights and gives them to the user. The others are opened with the user's rights.
+    public var isOutputPrivate = false
+    public var isErrorPrivate = false
+    /// Where a warm slot listens that the job starts from; where that fails before the job began, it starts cold.
+    public var warmSocket: String?
+
+    /// The user that a job's process is, by numbers: who that is by name, the agent has found out.
+    public struct User: Equatable, Sendable {
+        public var id: UInt32
+        public var group: UInt32
+        /// All further groups.
+        public var groups: [UInt32]
+
+        public init(id: UInt32, group: UInt32, groups: [UInt32] = []) {
+            self.id = id
+            self.group = group
+            self.groups = groups
+        }
+    }
 
     public enum MemoryPolicy: String, Sendable {
         /// Other nodes are used where these are full.
         case preferred
         /// Only these.
         case bind
+    }
+
+    /// What the control groups are made with. Memory is walled in only where it must come from these nodes alone.
+    public var limits: ControlGroup.Limits {
+        ControlGroup.Limits(
+            memoryBytes: memoryLimitBytes, processes: processLimit, cpus: cpus,
+            numaNodes: memoryPolicy == .bind ? numaNodes : [])
     }
 
     public init(
@@ -53,8 +88,10 @@ public struct LaunchOrder: Equatable, Sendable {
         self.socketPath = socketPath
     }
 
+    /// - Throws: what is no order, or one of a later format than this version's.
     public init(bytes: [UInt8]) throws(KeepingError) {
         let fields = try Fields(bytes)
+        try fields.checkFormat()
         attempt = try fields.required("attempt")
         fence = try fields.number("fence") ?? 0
         arguments = fields.all("argument")
@@ -69,11 +106,26 @@ public struct LaunchOrder: Equatable, Sendable {
         graceMilliseconds = try fields.number("grace") ?? 0
         extensionMilliseconds = try fields.number("extension") ?? 0
         socketPath = fields.first("socket")
+        for text in fields.all("group") { group.places.append(try ControlGroup.Place(text: text)) }
+        memoryLimitBytes = try fields.number("memory")
+        processLimit = try fields.number("processes")
+        if let id: UInt32 = try fields.number("user") {
+            guard let group: UInt32 = try fields.number("userGroup") else { throw .malformed("userGroup is missing") }
+            user = User(id: id, group: group)
+            for text in fields.all("userFurtherGroup") {
+                guard let number = UInt32(text) else { throw .malformed("\"\(text)\" is no number of a group") }
+                user?.groups.append(number)
+            }
+        }
+        isOutputPrivate = fields.first("outputIsPrivate") == "true"
+        isErrorPrivate = fields.first("errorIsPrivate") == "true"
+        warmSocket = fields.first("warmSocket")
         guard !arguments.isEmpty else { throw .malformed("it names no program") }
     }
 
     public var bytes: [UInt8] {
         var fields = Fields()
+        fields.add("format", Fields.format)
         fields.add("attempt", attempt)
         fields.add("fence", fence)
         for argument in arguments { fields.add("argument", argument) }
@@ -88,12 +140,25 @@ public struct LaunchOrder: Equatable, Sendable {
         fields.add("grace", graceMilliseconds)
         fields.add("extension", extensionMilliseconds)
         fields.add("socket", socketPath)
+        for place in group.places { fields.add("group", place.text) }
+        fields.add("memory", memoryLimitBytes)
+        fields.add("processes", processLimit)
+        fields.add("user", user?.id)
+        fields.add("userGroup", user?.group)
+        for group in user?.groups ?? [] { fields.add("userFurtherGroup", group) }
+        fields.add("outputIsPrivate", isOutputPrivate ? "true" : nil)
+        fields.add("errorIsPrivate", isErrorPrivate ? "true" : nil)
+        fields.add("warmSocket", warmSocket)
         return fields.bytes
     }
 
     static func text(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
 
-    static func numbers(_ text: String) throws(KeepingError) -> [Int] {
+    /// PUs or NUMA nodes, with commas between.
+    /// Reads numbers of PUs or NUMA nodes, separated by commas.
+    ///
+    /// - Throws: what is no number from 0 to 8191.
+    public static func numbers(_ text: String) throws(KeepingError) -> [Int] {
         var numbers: [Int] = []
         for part in text.split(separator: ",") {
             guard let number = Int(part), (0..<8192).contains(number) else {

@@ -45,17 +45,57 @@ public struct AttemptOrder: Hashable, Sendable, Codable {
     public var user: String
     /// The longest time between notice and kill that the queue allows, extensions included.
     @Microseconds public var maximumGrace: Duration
+    /// How the members of a gang find each other; nil for all but gangs.
+    public var rendezvous: Rendezvous?
+    /// The node that has what the task saved last, where that is another one and the directory is Berth's own; what is
+    /// there is to be brought here before the start.
+    public var checkpointSource: NodeName?
 
-    public init(attempt: Attempt, specification: JobSpecification, user: String, maximumGrace: Duration) {
+    public init(
+        attempt: Attempt, specification: JobSpecification, user: String, maximumGrace: Duration,
+        rendezvous: Rendezvous? = nil, checkpointSource: NodeName? = nil
+    ) {
         self.attempt = attempt
         self.specification = specification
         self.user = user
         self.maximumGrace = maximumGrace
+        self.rendezvous = rendezvous
+        self.checkpointSource = checkpointSource
+    }
+
+    /// Where the members of a gang meet.
+    public struct Rendezvous: Hashable, Sendable, Codable {
+        /// Of the members' nodes, by rank: names or numbers by which they reach each other.
+        public var addresses: [String]
+        /// On the node of rank 0.
+        public var port: Int
+
+        public init(addresses: [String], port: Int) {
+            self.addresses = addresses
+            self.port = port
+        }
+
+        /// A port that follows from the fence, so that gangs one after the other on a node do not meet in it. Below those
+        /// that Linux gives to connections by itself (ip_local_port_range, ip(7)).
+        public static func port(for fence: UInt64) -> Int { 10_000 + Int(fence % 20_000) }
     }
 
     public static let defaultGrace = Duration.seconds(10)
+    /// What is left to the members of a gang when one of them has failed.
+    public static let graceAfterFailedMember = Duration.milliseconds(500)
 
     public var grace: Duration { min(specification.grace ?? Self.defaultGrace, maximumGrace) }
+
+    /// Between notice and kill when it is stopped for `reason`.
+    public func grace(for reason: StopReason) -> Duration {
+        switch reason {
+        case .stale: .zero  // Its successor may run already.
+        case .memberFailed: min(grace, Self.graceAfterFailedMember)
+        case .cancelled, .requeued, .drained, .preempted: grace
+        }
+    }
+    /// What the node is given to do of it: of a gang, the member that is there.
+    public func allocation(on node: NodeName) -> Allocation { attempt.allocation(on: node) ?? attempt.allocation }
     /// The shape that the planner chose among those asked for.
     public var shape: ResourceRequest { specification.shapes[attempt.allocation.shape] }
 }

@@ -1,9 +1,12 @@
-/// One start of a task on a node.
+/// One start of a task: on a node, or on several at once where the task is a gang.
 public struct Attempt: Hashable, Sendable, Codable {
     public let id: AttemptID
     /// Grows with every attempt in the cluster. An agent obeys and is believed only with the fence that is current.
     public let fence: UInt64
+    /// What it is given on its node; of a gang, what the member of rank 0 is given.
     public let allocation: Allocation
+    /// What the members of the ranks from 1 on are given, each on a node of its own; empty for all but gangs.
+    public let furtherAllocations: [Allocation]
     /// When the planner gave it its resources.
     public let plannedTime: Timestamp
     /// Whether its project held more than its quota with it; fixed for the attempt's life.
@@ -12,12 +15,13 @@ public struct Attempt: Hashable, Sendable, Codable {
     @OptionalMicroseconds public private(set) var expectedTime: Duration?
 
     public init(
-        id: AttemptID, fence: UInt64, allocation: Allocation, plannedTime: Timestamp, isBorrowing: Bool = false,
-        expectedTime: Duration? = nil
+        id: AttemptID, fence: UInt64, allocation: Allocation, furtherAllocations: [Allocation] = [],
+        plannedTime: Timestamp, isBorrowing: Bool = false, expectedTime: Duration? = nil
     ) {
         self.id = id
         self.fence = fence
         self.allocation = allocation
+        self.furtherAllocations = furtherAllocations
         self.plannedTime = plannedTime
         self.isBorrowing = isBorrowing
         self.expectedTime = expectedTime
@@ -29,12 +33,37 @@ public struct Attempt: Hashable, Sendable, Codable {
         fence = try container.decode(UInt64.self, forKey: .fence)
         allocation = try container.decode(Allocation.self, forKey: .allocation)
         plannedTime = try container.decode(Timestamp.self, forKey: .plannedTime)
-        // Journals of the first version have neither.
+        // Journals of the first version have none of these.
+        furtherAllocations = try container.decodeIfPresent([Allocation].self, forKey: .furtherAllocations) ?? []
         isBorrowing = try container.decodeIfPresent(Bool.self, forKey: .isBorrowing) ?? false
         _expectedTime =
             try container.decodeIfPresent(OptionalMicroseconds.self, forKey: .expectedTime)
             ?? OptionalMicroseconds(wrappedValue: nil)
     }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(id, forKey: .id)
+        try container.encode(fence, forKey: .fence)
+        try container.encode(allocation, forKey: .allocation)
+        if isGang { try container.encode(furtherAllocations, forKey: .furtherAllocations) }
+        try container.encode(plannedTime, forKey: .plannedTime)
+        try container.encode(isBorrowing, forKey: .isBorrowing)
+        try container.encode(_expectedTime, forKey: .expectedTime)
+    }
+
+    enum CodingKeys: CodingKey {
+        case id, fence, allocation, furtherAllocations, plannedTime, isBorrowing, expectedTime
+    }
+
+    /// By rank.
+    public var allocations: [Allocation] { [allocation] + furtherAllocations }
+    public var isGang: Bool { !furtherAllocations.isEmpty }
+    /// Members, one for all but gangs.
+    public var worldSize: Int { 1 + furtherAllocations.count }
+    /// The rank of the member on a node; nil where it has none there.
+    public func rank(on node: NodeName) -> Int? { allocations.firstIndex { $0.node == node } }
+    public func allocation(on node: NodeName) -> Allocation? { allocations.first { $0.node == node } }
 }
 
 /// Why Berth stops an attempt.
@@ -46,13 +75,15 @@ public enum StopReason: String, Hashable, Sendable, Codable {
     case drained
     /// Its resources go to another job.
     case preempted
+    /// Another member of its gang has failed; how that one ended decides what becomes of the task.
+    case memberFailed
     /// It was given up and must not go on.
     case stale
 
     /// Whether the task waits for another attempt after this one.
     public var runsAgain: Bool {
         switch self {
-        case .requeued, .drained, .preempted, .stale: true
+        case .requeued, .drained, .preempted, .memberFailed, .stale: true
         case .cancelled: false
         }
     }
@@ -60,6 +91,8 @@ public enum StopReason: String, Hashable, Sendable, Codable {
 
 /// What the agent found when the attempt's process had started.
 public struct Launch: Hashable, Sendable, Codable {
+    /// Which member of a gang it is, filled in by the controller; nil for all but gangs.
+    public var rank: Int?
     public var startTime: Timestamp
     /// The job's process, in the agent's numbering; nil on an emulated node.
     public var processID: Int?
@@ -67,6 +100,8 @@ public struct Launch: Hashable, Sendable, Codable {
     public var bound: Binding
     /// The files named as inputs, as they were before the start.
     public var inputs: [FileRecord]
+    /// Where the job names a pool: whether it started warm. nil for all others.
+    public var pool: PoolUse?
 
     public init(startTime: Timestamp, processID: Int? = nil, bound: Binding, inputs: [FileRecord] = []) {
         self.startTime = startTime
@@ -83,22 +118,28 @@ public struct Binding: Hashable, Sendable, Codable {
     public var devices: [String]
     /// Differences from the plan and limits that could not be applied, a sentence each.
     public var notes: [String]
+    /// Whether the kernel granted other PUs or memory than the plan has: the node is then not what its record says. nil
+    /// where it granted what it should.
+    public var differs: Bool?
 
-    public init(cpus: CPUSet, numaNodes: [Int] = [], devices: [String] = [], notes: [String] = []) {
+    public init(
+        cpus: CPUSet, numaNodes: [Int] = [], devices: [String] = [], notes: [String] = [], differs: Bool? = nil
+    ) {
         self.cpus = cpus
         self.numaNodes = numaNodes
         self.devices = devices
         self.notes = notes
+        self.differs = differs
     }
 }
 
 /// A file that an attempt read or wrote, by its content.
 public struct FileRecord: Hashable, Sendable, Codable {
     public var path: String
-    /// SHA-256, hexadecimal; nil where the file could not be read.
+    /// SHA-256, hexadecimal; nil where the file could not be read. Of a directory, that of its manifest's text.
     public var sha256: String?
     public var bytes: Int64?
-    /// Why there is no digest.
+    /// Why there is no digest, or why it may not be the whole truth.
     public var problem: String?
 
     public init(path: String, sha256: String? = nil, bytes: Int64? = nil, problem: String? = nil) {
@@ -159,8 +200,11 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
     public var usage: Usage?
     /// The files named as outputs.
     public var outputs: [FileRecord]
+    public var isSuccess: Bool { cause == .exit && exitCode == 0 }
     /// What the job said that was not told before; recorded before the end, and not with it.
     public var reports: [Report]
+    /// The last of what it wrote, for when its node is gone; taken out before the end is recorded, and kept beside.
+    public var outputTails: [OutputTail]?
 
     public init(
         cause: Cause, exitCode: Int? = nil, signal: Int? = nil, message: String? = nil, endTime: Timestamp,
@@ -177,6 +221,21 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
     }
 }
 
+/// The last of what an attempt wrote to one of its streams.
+public struct OutputTail: Hashable, Sendable, Codable {
+    public var isStandardError: Bool
+    /// Bytes that came before it.
+    public var offset: Int64
+    /// What is no UTF-8 stands as U+FFFD.
+    public var text: String
+
+    public init(isStandardError: Bool, offset: Int64, text: String) {
+        self.isStandardError = isStandardError
+        self.offset = offset
+        self.text = text
+    }
+}
+
 /// What an attempt used, all its processes together.
 public struct Usage: Hashable, Sendable, Codable {
     @Microseconds public var userCPUTime: Duration
@@ -185,6 +244,10 @@ public struct Usage: Hashable, Sendable, Codable {
     public var peakMemoryBytes: Int64
     public var readBytes: Int64
     public var writtenBytes: Int64
+    /// The most that it held of its GPUs' memory at a time, all of them together; nil where no driver told.
+    public var gpuMemoryPeakBytes: Int64?
+    /// What its whole GPUs took, from the first to the last look at their counters; nil where no driver told.
+    public var gpuEnergyJoules: Double?
 
     public init(
         userCPUTime: Duration = .zero, systemCPUTime: Duration = .zero, peakMemoryBytes: Int64 = 0,

@@ -60,6 +60,12 @@ public struct Cluster: Hashable, Sendable, Codable {
         return state
     }
 
+    /// Whether the attempt, or its member on the node, is its task's present one and has not ended.
+    public func isLive(_ attempt: AttemptID, on node: NodeName) -> Bool {
+        guard let task = task(attempt.task), let live = task.state.attempt, live.id == attempt else { return false }
+        return live.rank(on: node) != nil && !task.hasEnded(live, on: node)
+    }
+
     // MARK: - Events
 
     /// Makes `event` true. Everything is checked before anything is changed: an event that throws has changed nothing.
@@ -76,14 +82,21 @@ public struct Cluster: Hashable, Sendable, Codable {
         case .launched(let attempt, let launch): try launched(attempt, launch, event)
         case .reported(let attempt, let report): try take(attempt, report, event)
         case .stopping(let attempt, let reason, by: _): try stop(attempt, reason, event)
+        case .memberEnded(let attempt, let rank, let memberEnd): try end(attempt, rank: rank, memberEnd, event)
         case .attemptEnded(let attempt, let attemptEnd, then: let disposition):
             try end(attempt, attemptEnd, disposition, event, at: time)
         case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event)
         case .nodeJoined(let registration): join(registration)
         case .nodeReturned(let node): try existing(node, event) { $0.isUp = true }
         case .nodeLost(let node): try existing(node, event) { $0.isUp = false }
+        case .nodeFaulted(let node, let fault):
+            try existing(node, event) { $0.faults = (($0.faults ?? []) + [fault]).suffix(Node.keptFaults) }
         case .nodeDrained(let node, let drain): try existing(node, event) { $0.drain = drain }
-        case .nodeUndrained(let node, by: _): try existing(node, event) { $0.drain = nil }
+        case .nodeUndrained(let node, by: _):
+            try existing(node, event) { node in
+                node.drain = nil
+                node.faults = nil
+            }
         case .staleAttemptEnded(let attempt, let node, _): try clear(attempt, from: node, event)
         }
     }
@@ -146,13 +159,19 @@ public struct Cluster: Hashable, Sendable, Codable {
         } else {
             try require(jobs[id.job]?.untouched.contains(index) == true, event, "task \(id) does not wait")
         }
-        let node = nodes[attempt.allocation.node]
-        try require(node?.isUp == true, event, "node \(attempt.allocation.node) is not up")
-        try require(node?.free.covers(attempt.allocation) == true, event, "its resources are not free")
+        let allocations = attempt.allocations
+        for (rank, allocation) in allocations.enumerated() {
+            let node = nodes[allocation.node]
+            try require(attempt.rank(on: allocation.node) == rank, event, "two members are on \(allocation.node)")
+            try require(node?.isUp == true, event, "node \(allocation.node) is not up")
+            try require(node?.free.covers(allocation) == true, event, "its resources are not free")
+        }
 
-        try existing(attempt.allocation.node, event) { node in
-            node.free.take(attempt.allocation)
-            node.given[attempt.id] = attempt.allocation
+        for allocation in allocations {
+            try existing(allocation.node, event) { node in
+                node.free.take(allocation)
+                node.given[attempt.id] = allocation
+            }
         }
         nextFence = attempt.fence + 1
         try existing(id.job, event) { job in
@@ -163,10 +182,12 @@ public struct Cluster: Hashable, Sendable, Codable {
             job.tasks[index] = Job.Task(
                 state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0,
                 checkpointTime: before?.checkpointTime)
+            job.tasks[index]?.checkpointNode = before?.checkpointNode
+            if attempt.isGang { job.tasks[index]?.gang = Job.Gang(size: attempt.worldSize) }
         }
         if let job = jobs[id.job] {
             count(job, by: 1)
-            charge(job, for: attempt.allocation, by: 1, at: time)
+            charge(job, for: attempt, by: 1, at: time)
         }
         resolve(id.job) { $0 == .started }
     }
@@ -180,10 +201,10 @@ public struct Cluster: Hashable, Sendable, Codable {
     }
 
     /// Counts what the job's user and project hold from now on, or no longer hold.
-    private mutating func charge(_ job: Job, for allocation: Allocation, by sign: Double, at time: Timestamp) {
+    private mutating func charge(_ job: Job, for attempt: Attempt, by sign: Double, at time: Timestamp) {
         let account = job.specification.account
         usage.change(
-            rate: sign * UsageLedger.charge(for: allocation),
+            rate: sign * attempt.allocations.reduce(0) { $0 + UsageLedger.charge(for: $1) },
             of: [.project(account), .user(job.submission.user, project: account)], at: time,
             halfLife: configuration.planning.fairShare.halfLife)
     }
@@ -201,14 +222,26 @@ public struct Cluster: Hashable, Sendable, Codable {
         guard let state = state(of: attempt) else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
+        var startTime: Timestamp? = launch.startTime
+        if let rank = launch.rank, var gang = task(attempt.task)?.gang {
+            try require(gang.members.indices.contains(rank), event, "it has no member of rank \(rank)")
+            gang.members[rank].startTime = launch.startTime
+            startTime = gang.startTime
+            try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.gang = gang }
+        }
+        guard let startTime else { return }
         let next: TaskState? =
             switch state {
-            case .starting(let attempt): .running(attempt, since: launch.startTime)
-            case .stopping(let attempt, let reason, since: nil): .stopping(attempt, reason, since: launch.startTime)
+            case .starting(let attempt): .running(attempt, since: startTime)
+            case .stopping(let attempt, let reason, since: nil): .stopping(attempt, reason, since: startTime)
             case .waiting, .running, .stopping: nil
             }
         guard let next else { return }
-        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.state = next }
+        let node = state.attempt?.isGang == true ? nil : state.attempt?.allocation.node
+        try existing(attempt.task.job, event) {
+            $0.tasks[attempt.task.index ?? 0]?.state = next
+            $0.tasks[attempt.task.index ?? 0]?.checkpointNode = node
+        }
     }
 
     private mutating func stop(_ attempt: AttemptID, _ reason: StopReason, _ event: ClusterEvent)
@@ -227,6 +260,22 @@ public struct Cluster: Hashable, Sendable, Codable {
         }
     }
 
+    private mutating func end(_ attempt: AttemptID, rank: Int, _ memberEnd: AttemptEnd, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        guard let live = state(of: attempt)?.attempt, var gang = task(attempt.task)?.gang else {
+            throw IllegalTransition(event: event.name, problem: "\(attempt) is no live gang")
+        }
+        try require(gang.members.indices.contains(rank), event, "it has no member of rank \(rank)")
+        try require(gang.members[rank].end == nil, event, "its member of rank \(rank) has ended")
+        // On a lost node the process may live on: its resources are free only when the agent says so.
+        let node = live.allocations[rank].node
+        if nodes[node]?.isUp == true { free(attempt, on: node) }
+        gang.members[rank].end = memberEnd
+        if gang.failedRank == nil, !memberEnd.isSuccess, memberEnd.cause != .stopped { gang.failedRank = rank }
+        try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.gang = gang }
+    }
+
     private mutating func end(
         _ attempt: AttemptID, _ attemptEnd: AttemptEnd, _ disposition: ClusterEvent.Disposition, _ event: ClusterEvent,
         at time: Timestamp
@@ -234,8 +283,12 @@ public struct Cluster: Hashable, Sendable, Codable {
         guard let state = state(of: attempt), let live = state.attempt else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
-        // On a lost node the process may live on: its resources are free only when the agent says so.
-        if nodes[live.allocation.node]?.isUp == true { free(attempt, on: live.allocation.node) }
+        if let gang = task(attempt.task)?.gang {
+            try require(gang.hasEnded, event, "a member of the gang lives")
+        } else if nodes[live.allocation.node]?.isUp == true {
+            // On a lost node the process may live on: its resources are free only when the agent says so.
+            free(attempt, on: live.allocation.node)
+        }
         let index = attempt.task.index ?? 0
         try existing(attempt.task.job, event) { job in
             job.active -= 1
@@ -246,13 +299,15 @@ public struct Cluster: Hashable, Sendable, Codable {
             case .waits(let notBefore, let countsAsRetry):
                 job.tasks[index]?.state = .waiting(notBefore: notBefore)
                 job.tasks[index]?.isReturning = !countsAsRetry
+                job.tasks[index]?.gang = nil
+                if let memory = job.memory(after: attemptEnd, of: live) { job.raisedMemoryBytes = memory }
                 if countsAsRetry { job.tasks[index]?.retries += 1 }
                 job.waitingAgain += 1
             }
         }
         if let job = jobs[attempt.task.job] {
             count(job, by: -1)
-            charge(job, for: live.allocation, by: -1, at: time)
+            charge(job, for: live, by: -1, at: time)
             observe(attemptEnd, of: job, state, live)
             retire(job)
         }
@@ -352,7 +407,10 @@ public struct Cluster: Hashable, Sendable, Codable {
         throws(IllegalTransition)
     {
         try require(nodes[name]?.given[attempt] != nil, event, "\(attempt) is not on \(name)")
-        try require(state(of: attempt) == nil, event, "\(attempt) is live")
+        if let live = state(of: attempt)?.attempt, let rank = live.rank(on: name) {
+            let hasEnded = task(attempt.task)?.gang?.members[rank].end != nil
+            try require(hasEnded, event, "\(attempt) is live")
+        }
         free(attempt, on: name)
     }
 }
@@ -370,11 +428,13 @@ extension ClusterEvent {
         case .launched: "launched"
         case .reported: "reported"
         case .stopping: "stopping"
+        case .memberEnded: "memberEnded"
         case .attemptEnded: "attemptEnded"
         case .tasksEnded: "tasksEnded"
         case .nodeJoined: "nodeJoined"
         case .nodeReturned: "nodeReturned"
         case .nodeLost: "nodeLost"
+        case .nodeFaulted: "nodeFaulted"
         case .nodeDrained: "nodeDrained"
         case .nodeUndrained: "nodeUndrained"
         case .staleAttemptEnded: "staleAttemptEnded"
@@ -388,9 +448,10 @@ extension ClusterEvent {
         case .held(let job, by: _), .released(let job, by: _), .tasksEnded(let job, _, _, by: _): job
         case .started(let attempt, _): attempt.id.task.job
         case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
-            .attemptEnded(let attempt, _, then: _), .staleAttemptEnded(let attempt, _, _):
+            .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _),
+            .staleAttemptEnded(let attempt, _, _):
             attempt.task.job
-        case .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeDrained, .nodeUndrained: nil
+        case .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained, .nodeUndrained: nil
         }
     }
 }

@@ -13,6 +13,8 @@ public enum ClusterEvent: Hashable, Sendable, Codable {
     case reported(attempt: AttemptID, Report)
     /// Berth wants the attempt to end.
     case stopping(attempt: AttemptID, StopReason, by: String)
+    /// A member of a gang is gone from its node. When it was the last, `attemptEnded` follows.
+    case memberEnded(attempt: AttemptID, rank: Int, AttemptEnd)
     case attemptEnded(attempt: AttemptID, AttemptEnd, then: Disposition)
     /// Waiting tasks ended without another attempt.
     case tasksEnded(job: Job.ID, tasks: IndexRanges, Outcome, by: String)
@@ -21,6 +23,7 @@ public enum ClusterEvent: Hashable, Sendable, Codable {
     /// A lost node's agent is back with what it had.
     case nodeReturned(NodeName)
     case nodeLost(NodeName)
+    case nodeFaulted(NodeName, Node.Fault)
     case nodeDrained(NodeName, Node.Drain)
     case nodeUndrained(NodeName, by: String)
     /// A given-up attempt is gone from its node. Its end changes nothing else.

@@ -16,6 +16,8 @@ public struct Job: Hashable, Sendable, Codable {
     /// A dependency that can no longer be met.
     public internal(set) var failedDependency: Dependency?
     public internal(set) var hasStarted: Bool
+    /// How much memory its next attempts ask for at least, since one of its tasks ran out; nil for what it asked for.
+    public internal(set) var raisedMemoryBytes: Int64?
     /// Waiting tasks among `tasks`, and those that hold resources.
     public internal(set) var waitingAgain: Int
     public internal(set) var active: Int
@@ -44,6 +46,19 @@ public struct Job: Hashable, Sendable, Codable {
         }
     }
 
+    /// The shapes that its next attempts ask for.
+    public var shapes: [ResourceRequest] { shapes(withMemory: raisedMemoryBytes) }
+
+    /// The shapes with so much memory at least, where they ask for any.
+    public func shapes(withMemory bytes: Int64?) -> [ResourceRequest] {
+        guard let bytes else { return specification.shapes }
+        return specification.shapes.map { shape in
+            var shape = shape
+            if let memory = shape.memoryBytes { shape.memoryBytes = max(memory, bytes) }
+            return shape
+        }
+    }
+
     /// The name of the task with `index`.
     public func taskID(_ index: Int) -> TaskID { TaskID(job: id, index: isArray ? index : nil) }
 
@@ -57,6 +72,14 @@ public struct Job: Hashable, Sendable, Codable {
         return isHeld ? .held : .pending
     }
 
+    /// How much memory to ask for after an attempt that ran out of it; nil where as much as before. All tasks that still
+    /// wait ask for it, since they are likely to need it too.
+    public func memory(after end: AttemptEnd, of attempt: Attempt) -> Int64? {
+        specification.retry?.memory(after: end, given: attempt.allocation.memoryBytes).map {
+            max($0, raisedMemoryBytes ?? 0)
+        }
+    }
+
     /// A task that has been started at least once.
     public struct Task: Hashable, Sendable, Codable {
         public var state: TaskState
@@ -66,8 +89,13 @@ public struct Job: Hashable, Sendable, Codable {
         public var retries: Int
         /// The last complete checkpoint that an attempt of the task told of.
         public var checkpointTime: Timestamp?
+        /// Where its last attempt ran, and so where the checkpoint directory is that Berth keeps for it; nil where none
+        /// has, and for gangs.
+        public internal(set) var checkpointNode: NodeName?
         /// Whether it waits because it was stopped for others, drained or lost, and not for a failure of its own.
         public var isReturning: Bool
+        /// What is known of the members of its present attempt, by rank; nil for all but gangs.
+        public internal(set) var gang: Gang?
 
         public init(
             state: TaskState, attempts: Int, retries: Int, checkpointTime: Timestamp? = nil, isReturning: Bool = false
@@ -78,6 +106,35 @@ public struct Job: Hashable, Sendable, Codable {
             self.checkpointTime = checkpointTime
             self.isReturning = isReturning
         }
+
+        /// Whether a member of its gang has ended on a node, while others live.
+        public func hasEnded(_ attempt: Attempt, on node: NodeName) -> Bool {
+            guard let gang, let rank = attempt.rank(on: node) else { return false }
+            return gang.members[rank].end != nil
+        }
+    }
+
+    /// The members of a gang's attempt, by rank.
+    public struct Gang: Hashable, Sendable, Codable {
+        public internal(set) var members: [Member]
+        /// The member that failed first.
+        public internal(set) var failedRank: Int?
+
+        public struct Member: Hashable, Sendable, Codable {
+            /// When its process started; nil where none is known of.
+            public internal(set) var startTime: Timestamp?
+            public internal(set) var end: AttemptEnd?
+        }
+
+        init(size: Int) { members = Array(repeating: Member(), count: size) }
+
+        /// When the last of its processes started; nil while one has not.
+        public var startTime: Timestamp? {
+            let times = members.compactMap(\.startTime)
+            return times.count == members.count ? times.max() : nil
+        }
+        public var firstLivingRank: Int? { members.firstIndex { $0.end == nil } }
+        public var hasEnded: Bool { members.allSatisfy { $0.end != nil } }
     }
 
     /// How many tasks have ended, and how.

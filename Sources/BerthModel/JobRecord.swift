@@ -48,6 +48,9 @@ public struct AttemptRecord: Hashable, Sendable {
 
     public var attempt: Attempt
     public var state: State
+    /// Of a gang, its members by rank; empty for all others.
+    public var members: [Member]
+    /// Of a gang, what rank 0 found, at the time when the last member started.
     public var launch: Launch?
     public var end: AttemptEnd?
     public var decision: Decision?
@@ -56,16 +59,33 @@ public struct AttemptRecord: Hashable, Sendable {
     public var latestReport: Report?
 
     public init(
-        attempt: Attempt, state: State, launch: Launch? = nil, end: AttemptEnd? = nil, decision: Decision? = nil,
+        attempt: Attempt, state: State, members: [Member] = [], launch: Launch? = nil, end: AttemptEnd? = nil,
+        decision: Decision? = nil,
         stopReason: StopReason? = nil, latestReport: Report? = nil
     ) {
         self.attempt = attempt
         self.state = state
+        self.members = members
         self.launch = launch
         self.end = end
         self.decision = decision
         self.stopReason = stopReason
         self.latestReport = latestReport
+    }
+}
+
+extension AttemptRecord {
+    /// What the history knows of one member of a gang.
+    public struct Member: Hashable, Sendable {
+        public var node: NodeName
+        public var launch: Launch?
+        public var end: AttemptEnd?
+
+        public init(node: NodeName, launch: Launch? = nil, end: AttemptEnd? = nil) {
+            self.node = node
+            self.launch = launch
+            self.end = end
+        }
     }
 }
 

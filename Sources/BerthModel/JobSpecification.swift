@@ -35,6 +35,9 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var inputs: [String] = []
     /// Files that are hashed after an attempt has ended.
     public var outputs: [String] = []
+    /// Results that an attempt writes to a directory of its own, and that take their places in the working directory when
+    /// it has succeeded; nil for none.
+    public var published: [String]?
     /// Where standard output and error go instead of Berth's own logs.
     public var standardOutput: String?
     public var standardError: String?
@@ -50,6 +53,12 @@ public struct JobSpecification: Hashable, Sendable, Codable {
 
     /// All shapes it may run in, most wanted first.
     public var shapes: [ResourceRequest] { [resources] + alternatives }
+    /// The file that was named for an output stream; nil where none was. Members of a gang may share a file system, so
+    /// each but the first has a file of its own: `train.out`, `train.out.1`.
+    public func outputFile(isStandardError: Bool, rank: Int) -> String? {
+        let file = isStandardError ? standardError : standardOutput
+        return rank == 0 ? file : file.map { "\($0).\(rank)" }
+    }
     /// The tasks' indices: 0 alone for a job that is no array.
     public var taskIndices: IndexRanges { array?.indices ?? IndexRanges(0..<1) }
 }
@@ -134,71 +143,6 @@ public struct ArraySpecification: Hashable, Sendable, Codable {
     /// What the task with `index` finds as its value; nil where the array has none.
     public func value(of index: Int) -> String? {
         indices.position(of: index).flatMap { $0 < values.count ? values[$0] : nil }
-    }
-}
-
-/// Which failures are tried again, and when.
-public struct RetryPolicy: Hashable, Sendable, Codable {
-    /// Kinds of failure that count against `attempts`.
-    public enum Failure: String, Hashable, Sendable, Codable, CaseIterable {
-        case exit, signal, outOfMemory, timedOut, launchFailed, nodeLost
-    }
-
-    /// Further attempts after the first one failed.
-    public var attempts: Int
-    public var on: Set<Failure>
-    public var backoff: Backoff
-
-    public init(attempts: Int, on: Set<Failure> = [.exit, .signal, .outOfMemory], backoff: Backoff = Backoff()) {
-        self.attempts = attempts
-        self.on = on
-        self.backoff = backoff
-    }
-
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        attempts = try container.decode(Int.self, forKey: .attempts)
-        on = Set(try container.decode([Failure].self, forKey: .on))
-        backoff = try container.decode(Backoff.self, forKey: .backoff)
-    }
-
-    /// A set's order changes from run to run; the record's must not.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(attempts, forKey: .attempts)
-        try container.encode(on.sorted { $0.rawValue < $1.rawValue }, forKey: .on)
-        try container.encode(backoff, forKey: .backoff)
-    }
-
-    enum CodingKeys: CodingKey { case attempts, on, backoff }
-
-    /// The wait before the n-th retry: `initial · factor^(n-1)`, at most `maximum`, spread by ± `jitter` of itself.
-    public struct Backoff: Hashable, Sendable, Codable {
-        @Microseconds public var initial: Duration
-        public var factor: Double
-        @Microseconds public var maximum: Duration
-        public var jitter: Double
-
-        public init(
-            initial: Duration = .seconds(10), factor: Double = 2, maximum: Duration = .seconds(600),
-            jitter: Double = 0.2
-        ) {
-            self.initial = initial
-            self.factor = factor
-            self.maximum = maximum
-            self.jitter = jitter
-        }
-
-        /// - Parameters:
-        ///   - retry: counts from 1.
-        ///   - seed: what the jitter is drawn from; the same seed gives the same wait.
-        public func delay(beforeRetry retry: Int, seed: UInt64) -> Duration {
-            var seconds = initial.inSeconds
-            for _ in 1..<Swift.max(1, retry) where seconds < maximum.inSeconds { seconds *= factor }
-            var generator = SeededGenerator(seed: seed)
-            let spread = 1 + jitter * (Double(generator.next() >> 11) / 4_503_599_627_370_496 - 1)
-            return .microseconds(Int64(Swift.min(seconds, maximum.inSeconds) * spread * 1_000_000))
-        }
     }
 }
 

@@ -13,9 +13,36 @@ public struct Node: Hashable, Sendable, Codable {
     /// that it is gone.
     public internal(set) var given: [AttemptID: Allocation]
 
+    /// What was found wrong with it last, the latest last, until somebody undrains it.
+    public internal(set) var faults: [Fault]?
+
     public var inventory: Inventory { registration.inventory }
     /// Whether new work may start here.
     public var takesWork: Bool { isUp && drain == nil && !registration.isLeaving }
+
+    /// Something that is wrong with a node and not with the jobs on it.
+    public struct Fault: Hashable, Sendable, Codable {
+        public enum Kind: String, Hashable, Sendable, Codable {
+            /// The kernel granted an attempt other CPUs or NUMA nodes than the plan.
+            case binding
+        }
+
+        public var kind: Kind
+        public var time: Timestamp
+        /// During which it was seen.
+        public var attempt: AttemptID
+        public var text: String
+
+        public init(kind: Kind, time: Timestamp, attempt: AttemptID, text: String) {
+            self.kind = kind
+            self.time = time
+            self.attempt = attempt
+            self.text = text
+        }
+    }
+
+    /// So many faults are kept of a node.
+    static let keptFaults = 8
 
     public struct Drain: Hashable, Sendable, Codable {
         public var reason: String
@@ -37,6 +64,7 @@ public struct Node: Hashable, Sendable, Codable {
     }
 
     /// What a constraint sees: `node.name`, `node.label.zone`, `node.cores`, `node.memory` (bytes), `node.gpus`,
+    /// `node.pools` (names of warm pools),
     /// `cpu.model`, `cpu.architecture`, `cpu.isa`, `gpu.model` and, for each kind of device, `device.KIND` (instances).
     public func attribute(_ name: String) -> AttributeValue? { registration.attribute(name) }
 
@@ -75,6 +103,8 @@ public struct Node: Hashable, Sendable, Codable {
 public struct NodeRegistration: Hashable, Sendable, Codable {
     public var name: NodeName
     public var labels: [String: String]
+    /// The name or number by which other nodes reach it; nil where gangs go by its name.
+    public var address: String?
     /// Kept from jobs: so many cores, the last ones, and so many bytes.
     public var reservedCPUs: Int
     public var reservedMemoryBytes: Int64
@@ -88,6 +118,8 @@ public struct NodeRegistration: Hashable, Sendable, Codable {
     public var isolation: String
     /// Whether its agent ends its attempts and then goes; it takes no new ones until a successor joins.
     public var isLeaving = false
+    /// The warm slots it offers; nil where it offers none.
+    public var pools: [PoolDefinition]?
 
     public init(
         name: NodeName, labels: [String: String] = [:], reservedCPUs: Int = 0, reservedMemoryBytes: Int64 = 0,
@@ -131,6 +163,7 @@ public struct NodeRegistration: Hashable, Sendable, Codable {
         case "node.cores": .number(Double(inventory.cores.count))
         case "node.memory": inventory.memoryBytes.map { .number(Double($0)) }
         case "node.gpus": .number(Double(inventory.devices.filter { $0.kind == "gpu" }.count))
+        case "node.pools": .list((pools ?? []).map(\.name))
         case "cpu.model": inventory.cpuModel.map { .text($0) }
         case "cpu.architecture": inventory.architecture.map { .text($0) }
         case "cpu.isa": .list(inventory.instructionSets)

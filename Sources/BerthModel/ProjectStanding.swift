@@ -58,7 +58,7 @@ extension Cluster {
         var held: [String: ProjectStanding.Amount] = [:]
         for job in jobs.values {
             var amount = held[job.specification.account] ?? ProjectStanding.Amount()
-            for allocation in job.active == 0 ? [] : job.tasks.values.compactMap(\.state.attempt?.allocation) {
+            for allocation in job.active == 0 ? [] : job.tasks.values.flatMap({ $0.state.attempt?.allocations ?? [] }) {
                 amount.cores += allocation.coreCount
                 for device in allocation.devices where device.kind == "gpu" {
                     amount.gpuThousandths += device.thousandths

@@ -43,10 +43,12 @@ struct Holdings: Sendable {
 
     private mutating func count(_ attempt: RunningAttempt, _ change: Int) {
         func add(_ value: inout Int?) { value = (value ?? 0) + change == 0 ? nil : (value ?? 0) + change }
-        add(&byQueue[attempt.queue])
-        add(&byUser[Pair(queue: attempt.queue, name: attempt.user)])
         let project = attempt.project ?? ""
-        add(&byProject[Pair(queue: attempt.queue, name: project)])
+        if attempt.countsAsTask {
+            add(&byQueue[attempt.queue])
+            add(&byUser[Pair(queue: attempt.queue, name: attempt.user)])
+            add(&byProject[Pair(queue: attempt.queue, name: project)])
+        }
         amounts[project, default: Amount()].cores += change * attempt.allocation.coreCount
         amounts[project, default: Amount()].gpuThousandths += change * attempt.allocation.gpuThousandths
         if attempt.isPreemptible, !attempt.isStopping {
@@ -60,22 +62,21 @@ struct Holdings: Sendable {
         refusals(of: terms, configuration, fleet).first
     }
 
-    /// Every limit that does. Of a gang, each node's part counts as a task.
+    /// Every limit that does.
     func refusals(of terms: WaitingTerms, _ configuration: ClusterConfiguration, _ fleet: Fleet) -> [WaitReason] {
         var reasons: [WaitReason] = []
         if let queue = configuration.queue(terms.queue) {
-            let parts = terms.shapes.map(\.request.nodes).max() ?? 1
-            if let limit = queue.maximumRunning, byQueue[queue.name, default: 0] + parts > limit {
+            if let limit = queue.maximumRunning, byQueue[queue.name, default: 0] >= limit {
                 reasons.append(.queueLimit(queue: queue.name, limit: limit))
             }
             if let limit = queue.maximumRunningPerUser,
-                byUser[Pair(queue: queue.name, name: terms.user), default: 0] + parts > limit
+                byUser[Pair(queue: queue.name, name: terms.user), default: 0] >= limit
             {
                 reasons.append(.userLimit(queue: queue.name, user: terms.user, limit: limit))
             }
             let project = terms.project ?? ""
             if let limit = queue.maximumRunningPerProject,
-                byProject[Pair(queue: queue.name, name: project), default: 0] + parts > limit
+                byProject[Pair(queue: queue.name, name: project), default: 0] >= limit
             {
                 reasons.append(.projectLimit(queue: queue.name, project: project, limit: limit))
             }

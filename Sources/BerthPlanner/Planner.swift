@@ -348,8 +348,9 @@ public struct Planner: Sendable {
         for allocation in allocations {
             guard let slot = fleet.slots[allocation.node] else { continue }
             let attempt = RunningAttempt(
-                id: AttemptID(task: TaskID(job: job.id), number: 0), allocation: allocation, queue: terms.queue,
-                user: terms.user, project: terms.project, tier: queue?.tier ?? 0,
+                id: AttemptID(task: TaskID(job: job.id), number: 0), allocation: allocation,
+                countsAsTask: allocation.node == allocations.first?.node, queue: terms.queue, user: terms.user,
+                project: terms.project, tier: queue?.tier ?? 0,
                 isPreemptible: queue?.isPreemptible ?? false, isBorrowing: isBorrowing, startTime: round.now,
                 expectedTime: spans.expected, timeLimit: terms.timeLimit)
             holdings.add([attempt])

@@ -9,7 +9,8 @@ extension AgentFrame {
             self = .message(
                 .hello(try decoded(hello.registration), try decoded(hello.statuses)),
                 topologyXML: Array(hello.topologyXml))
-        case .heartbeat: self = .message(.heartbeat)
+        case .heartbeat(let heartbeat):
+            self = heartbeat.pools.isEmpty ? .message(.heartbeat) : .pools(try decoded(heartbeat.pools))
         case .update(let update): self = .message(.update(try decoded(update.status)))
         case .report(let report):
             self = .message(
@@ -18,7 +19,10 @@ extension AgentFrame {
             self = .logPart(
                 LogPart(
                     request: part.request, data: Array(part.data), isAtEnd: part.atEnd,
-                    problem: part.problem.isEmpty ? nil : part.problem))
+                    problem: part.problem.isEmpty ? nil : part.problem,
+                    nextOffset: part.nextOffset == 0 ? nil : part.nextOffset))
+        case .readCheckpoint(let question): self = .readCheckpoint(try CheckpointQuestion(question))
+        case .checkpointPart(let part): self = .checkpointPart(CheckpointAnswer(part))
         case nil:
             throw MalformedFrame(description: "An agent sent a frame of a kind that this controller does not know.")
         }
@@ -34,6 +38,7 @@ extension AgentFrame {
                 $0.topologyXml = Data(topologyXML)
             }
         case .message(.heartbeat, _): wire.heartbeat = Berth_V1_Heartbeat()
+        case .pools(let statuses): wire.heartbeat = try .with { $0.pools = try encoded(statuses) }
         case .message(.update(let status), _): wire.update = try .with { $0.status = try encoded(status) }
         case .message(.report(let attempt, let fence, let report), _):
             wire.report = try .with {
@@ -47,7 +52,10 @@ extension AgentFrame {
                 $0.data = Data(part.data)
                 $0.atEnd = part.isAtEnd
                 $0.problem = part.problem ?? ""
+                $0.nextOffset = part.nextOffset ?? 0
             }
+        case .readCheckpoint(let question): wire.readCheckpoint = question.wire
+        case .checkpointPart(let answer): wire.checkpointPart = answer.wire
         }
         return wire
     }
@@ -73,8 +81,10 @@ extension ControllerFrame {
                 LogRequest(
                     request: request.request, attempt: try attemptID(request.attempt),
                     isStandardError: request.standardError, file: request.file.isEmpty ? nil : request.file,
-                    offset: request.offset, limit: request.limit,
+                    user: request.user, offset: request.offset, limit: request.limit,
                     wait: .milliseconds(Int64(clamping: request.waitMilliseconds))))
+        case .readCheckpoint(let question): self = .readCheckpoint(try CheckpointQuestion(question))
+        case .checkpointPart(let part): self = .checkpointPart(CheckpointAnswer(part))
         case nil:
             throw MalformedFrame(description: "The controller sent a frame of a kind that this agent does not know.")
         }
@@ -103,10 +113,13 @@ extension ControllerFrame {
                 $0.attempt = request.attempt.description
                 $0.standardError = request.isStandardError
                 $0.file = request.file ?? ""
+                $0.user = request.user
                 $0.offset = request.offset
                 $0.limit = request.limit
                 $0.waitMilliseconds = UInt64(clamping: request.wait.microseconds / 1000)
             }
+        case .readCheckpoint(let question): wire.readCheckpoint = question.wire
+        case .checkpointPart(let answer): wire.checkpointPart = answer.wire
         }
         return wire
     }
@@ -117,7 +130,7 @@ private func attemptID(_ text: String) throws -> AttemptID {
     return id
 }
 
-private func encoded(_ value: some Encodable) throws -> Data { try JSONEncoder().encode(value) }
+private func encoded(_ value: some Encodable) throws -> Data { Data(try CanonicalJSON.bytes(of: value)) }
 private func decoded<Value: Decodable>(_ data: Data) throws -> Value {
     do { return try JSONDecoder().decode(Value.self, from: data) } catch {
         throw MalformedFrame(description: "A frame should hold the JSON of \(Value.self), and does not: \(error)")

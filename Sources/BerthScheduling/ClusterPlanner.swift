@@ -44,16 +44,18 @@ public struct ClusterPlanner: Sendable {
         }
         switch event {
         case .configured: isStale = true
-        case .started(let attempt, _): touchedNodes.insert(attempt.allocation.node)
+        case .started(let attempt, _): touchedNodes.formUnion(attempt.allocations.map(\.node))
         case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
-            .attemptEnded(let attempt, _, then: _):
-            if let live = cluster.state(of: attempt)?.attempt { touchedNodes.insert(live.allocation.node) }
+            .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _):
+            if let live = cluster.state(of: attempt)?.attempt {
+                touchedNodes.formUnion(live.allocations.map(\.node))
+            }
         case .staleAttemptEnded(_, let node, _), .nodeReturned(let node), .nodeLost(let node),
             .nodeDrained(let node, _),
             .nodeUndrained(let node, by: _):
             touchedNodes.insert(node)
         case .nodeJoined(let registration): touchedNodes.insert(registration.name)
-        case .submitted, .reopened, .held, .released, .tasksEnded: break
+        case .submitted, .reopened, .held, .released, .tasksEnded, .nodeFaulted: break
         }
     }
 
@@ -104,7 +106,8 @@ public struct ClusterPlanner: Sendable {
     private static func running(on node: Node, in cluster: Cluster) -> [RunningAttempt] {
         node.given.keys.sorted().compactMap { id in
             guard let job = cluster.jobs[id.task.job], let task = cluster.task(id.task),
-                let attempt = task.state.attempt, attempt.id == id
+                let attempt = task.state.attempt, attempt.id == id, !task.hasEnded(attempt, on: node.name),
+                let allocation = node.given[id]
             else {
                 // Given up with its node; what it holds is free when the agent says so.
                 return node.given[id].map {
@@ -123,7 +126,9 @@ public struct ClusterPlanner: Sendable {
             case .waiting, .starting: break
             }
             return RunningAttempt(
-                id: id, allocation: attempt.allocation, queue: job.specification.queue, user: job.submission.user,
+                id: id, allocation: allocation,
+                countsAsTask: task.gang.map { $0.firstLivingRank == attempt.rank(on: node.name) } ?? true,
+                queue: job.specification.queue, user: job.submission.user,
                 project: job.specification.project, tier: queue?.tier ?? 0,
                 isPreemptible: queue?.isPreemptible ?? false, isBorrowing: attempt.isBorrowing, isStopping: isStopping,
                 startTime: start, expectedTime: attempt.expectedTime,
@@ -142,7 +147,6 @@ public struct ClusterPlanner: Sendable {
         var fence = cluster.nextFence
         for start in plan.starts {
             guard let job = cluster.jobs[start.job], let allocation = start.allocations.first else { continue }
-            precondition(start.allocations.count == 1, "gangs are not accepted yet")
             var choice = chosen.removeValue(forKey: job.id) ?? TaskChoice(of: job, at: now)
             defer { chosen[job.id] = choice }
             guard let index = choice.next(isReturning: start.isReturning) else {
@@ -151,7 +155,8 @@ public struct ClusterPlanner: Sendable {
             let number = (job.tasks[index]?.attempts ?? 0) + 1
             let attempt = Attempt(
                 id: AttemptID(task: job.taskID(index), number: number), fence: fence, allocation: allocation,
-                plannedTime: now, isBorrowing: start.isBorrowing, expectedTime: start.expectedTime)
+                furtherAllocations: Array(start.allocations.dropFirst()), plannedTime: now,
+                isBorrowing: start.isBorrowing, expectedTime: start.expectedTime)
             fence += 1
             result.starts.append(ClusterPlan.Start(attempt: attempt, decision: start.decision))
         }
@@ -172,11 +177,14 @@ public struct ClusterPlanner: Sendable {
     }
 
     /// How near the fleet comes to tasks that none of its nodes could ever run.
-    mutating func nearestMiss(for specification: JobSpecification, in cluster: Cluster, at now: Timestamp)
-        -> (node: NodeName, shortfalls: [Shortfall])?
-    {
+    ///
+    /// - Parameter requests: what to place in the place of the specification's own shapes.
+    mutating func nearestMiss(
+        for specification: JobSpecification, _ requests: [ResourceRequest]? = nil, in cluster: Cluster,
+        at now: Timestamp
+    ) -> (node: NodeName, shortfalls: [Shortfall])? {
         follow(cluster, at: now)
-        return planner.nearestMiss(for: specification.taskShapes(in: cluster.configuration))
+        return planner.nearestMiss(for: specification.taskShapes(requests, in: cluster.configuration))
     }
 }
 
@@ -249,10 +257,14 @@ private struct TaskChoice {
 }
 
 extension JobSpecification {
-    func taskShapes(in configuration: ClusterConfiguration) -> [TaskShape] {
+    /// - Parameter requests: what to place in the place of its own shapes.
+    func taskShapes(_ requests: [ResourceRequest]? = nil, in configuration: ClusterConfiguration) -> [TaskShape] {
+        // A pool's name is well formed wherever a node offers it, so that it needs no quoting of its own.
+        let offersPool = pool.flatMap { try? Expression("node.pools has \"\($0)\"") }
         let rule = PlacementRule(
-            constraints: constraints, queue: queue, queueNodes: configuration.queue(queue)?.nodes)
-        return shapes.map { TaskShape(request: $0, rule: rule) }
+            constraints: constraints + [offersPool].compactMap { $0 }, queue: queue,
+            queueNodes: configuration.queue(queue)?.nodes)
+        return (requests ?? shapes).map { TaskShape(request: $0, rule: rule) }
     }
 }
 
@@ -266,7 +278,7 @@ extension WaitingTerms {
     init(_ job: Job, isReturning: Bool, in configuration: ClusterConfiguration) {
         let specification = job.specification
         self.init(
-            shapes: specification.taskShapes(in: configuration), queue: specification.queue,
+            shapes: specification.taskShapes(job.shapes, in: configuration), queue: specification.queue,
             user: job.submission.user, project: specification.project, name: specification.name,
             expectedTime: specification.expectedTime,
             timeLimit: specification.timeLimit(in: configuration.queue(specification.queue)),

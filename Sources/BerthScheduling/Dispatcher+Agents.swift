@@ -41,8 +41,11 @@ extension Dispatcher {
             let forgotten = AttemptEnd(
                 cause: .nodeLost, message: "The agent of \(node) no longer knew of it.", endTime: now)
             switch cluster.state(of: id) {
-            case .starting(let attempt): sendStart(attempt)
-            case .running: end(id, forgotten, at: now)
+            case let state? where isEnded(state, on: node):
+                record(.staleAttemptEnded(attempt: id, node: node, forgotten), at: now)
+            case .starting(let attempt) where cluster.task(id.task)?.isLaunchKnown(attempt, on: node) != true:
+                sendStart(attempt, to: [node])
+            case .starting, .running: end(id, on: node, forgotten, at: now)
             case .stopping(let attempt, let reason, _):
                 // It may never have arrived: the agent answers a stop for what it does not know as well.
                 send(.stop(attempt: id, fence: attempt.fence, reason), to: node)
@@ -53,8 +56,13 @@ extension Dispatcher {
 
     /// Whether this is the task's present attempt, and this node's to speak of.
     private func isCurrent(_ id: AttemptID, fence: UInt64, on node: NodeName) -> Bool {
-        guard let attempt = cluster.state(of: id)?.attempt else { return false }
-        return attempt.fence == fence && attempt.allocation.node == node
+        guard let state = cluster.state(of: id), let attempt = state.attempt else { return false }
+        return attempt.fence == fence && attempt.rank(on: node) != nil && !isEnded(state, on: node)
+    }
+
+    /// Whether the attempt's member on the node has ended while others of its gang live.
+    private func isEnded(_ state: TaskState, on node: NodeName) -> Bool {
+        state.attempt.map { cluster.task($0.id.task)?.hasEnded($0, on: node) == true } ?? false
     }
 
     private mutating func take(_ status: AttemptStatus, from node: NodeName, at now: Timestamp) {
@@ -67,56 +75,129 @@ extension Dispatcher {
         case (.ordered, .stopping(_, let reason, _)):
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
         case (.ordered, _): break
-        case (.running(let launch), .starting): record(.launched(attempt: id, launch), at: now)
-        case (.running(let launch), .stopping(_, let reason, let since)):
-            if since == nil { record(.launched(attempt: id, launch), at: now) }
+        case (.running(let launch), .stopping(_, let reason, _)):
+            take(launch, of: id, from: node, at: now)
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
-        case (.running, _): break
-        case (.ended(var attemptEnd, let launch), let state):
-            if let launch, state?.isLaunchKnown == false { record(.launched(attempt: id, launch), at: now) }
+        case (.running(let launch), _): take(launch, of: id, from: node, at: now)
+        case (.ended(var attemptEnd, let launch), _):
+            if let launch { take(launch, of: id, from: node, at: now) }
             for report in attemptEnd.reports { record(.reported(attempt: id, report), at: now) }
             attemptEnd.reports = []
-            end(id, attemptEnd, at: now)
+            attemptEnd.outputTails = nil  // Whoever owns the streams keeps them, outside of the journal.
+            end(id, on: node, attemptEnd, at: now)
             send(.acknowledge(attempt: id, fence: status.fence), to: node)
         }
     }
 
+    /// Records a launch, the first time that it is told.
+    private mutating func take(_ launch: Launch, of id: AttemptID, from node: NodeName, at now: Timestamp) {
+        guard let task = cluster.task(id.task), let attempt = task.state.attempt,
+            !task.isLaunchKnown(attempt, on: node)
+        else { return }
+        var launch = launch
+        launch.rank = attempt.isGang ? attempt.rank(on: node) : nil
+        record(.launched(attempt: id, launch), at: now)
+        guard launch.bound.differs == true else { return }
+        let text =
+            launch.bound.notes.isEmpty
+            ? "It is bound otherwise than planned." : launch.bound.notes.joined(separator: " ")
+        record(.nodeFaulted(node, Node.Fault(kind: .binding, time: now, attempt: id, text: text)), at: now)
+    }
+
     /// An attempt that was given up: it must not go on, and its end changes nothing but the node's resources.
     private mutating func takeStale(_ status: AttemptStatus, from node: NodeName, at now: Timestamp) {
-        guard case .ended(let end, _) = status.phase else {
+        guard case .ended(var end, _) = status.phase else {
             send(.stop(attempt: status.attempt, fence: status.fence, .stale), to: node)
             return
         }
-        if cluster.nodes[node]?.given[status.attempt] != nil, cluster.state(of: status.attempt) == nil {
+        end.outputTails = nil
+        let isLive = cluster.state(of: status.attempt).map { !isEnded($0, on: node) } ?? false
+        if cluster.nodes[node]?.given[status.attempt] != nil, !isLive {
             record(.staleAttemptEnded(attempt: status.attempt, node: node, end), at: now)
         }
         send(.acknowledge(attempt: status.attempt, fence: status.fence), to: node)
     }
 
-    mutating func end(_ id: AttemptID, _ attemptEnd: AttemptEnd, at now: Timestamp) {
+    /// Takes in that an attempt has ended on a node: the whole of it, or a member of a gang.
+    mutating func end(_ id: AttemptID, on node: NodeName, _ attemptEnd: AttemptEnd, at now: Timestamp) {
+        guard let attempt = cluster.state(of: id)?.attempt else { return }
+        guard attempt.isGang, let rank = attempt.rank(on: node) else { return end(id, attemptEnd, at: now) }
+        record(.memberEnded(attempt: id, rank: rank, attemptEnd), at: now)
+        guard let gang = cluster.task(id.task)?.gang else { return }
+        if gang.hasEnded {
+            end(id, gang.end(of: attempt), at: now)
+        } else if !attemptEnd.isSuccess {
+            stop(attempt, .memberFailed, by: "berth", at: now)
+        }
+    }
+
+    /// Gives a node up, and what lives on it.
+    mutating func lose(_ node: Node, _ attemptEnd: AttemptEnd, at now: Timestamp) {
+        record(.nodeLost(node.name), at: now)
+        for id in node.given.keys.sorted() where cluster.isLive(id, on: node.name) {
+            end(id, on: node.name, attemptEnd, at: now)
+        }
+    }
+
+    private mutating func end(_ id: AttemptID, _ attemptEnd: AttemptEnd, at now: Timestamp) {
         guard let job = cluster.jobs[id.task.job], let task = cluster.task(id.task) else { return }
-        let disposition = disposition(of: attemptEnd, task: task, job: job, attempt: id, at: now)
+        var disposition = disposition(of: attemptEnd, task: task, job: job, attempt: id, at: now)
+        if case .waits = disposition, let problem = memoryProblem(after: attemptEnd, of: job, task, at: now) {
+            disposition = .ended(
+                Outcome(state: .failed, reason: .outOfMemory, signal: attemptEnd.signal, message: problem))
+        }
         record(.attemptEnded(attempt: id, attemptEnd, then: disposition), at: now)
     }
 
-    mutating func sendStart(_ attempt: Attempt) {
+    /// Why a task that is to have more memory can never get it; nil where it can.
+    private mutating func memoryProblem(
+        after attemptEnd: AttemptEnd, of job: Job, _ task: Job.Task, at now: Timestamp
+    ) -> String? {
+        guard let attempt = task.state.attempt, let bytes = job.memory(after: attemptEnd, of: attempt),
+            let miss = planner.nearestMiss(
+                for: job.specification, job.shapes(withMemory: bytes), in: cluster, at: now)
+        else { return nil }
+        return
+            "It ran out of memory, and was to have \(ByteCount.text(bytes)) next, which no node could give. The nearest "
+            + "is \(miss.node): " + miss.shortfalls.map(\.permanentDescription).joined(separator: "; ") + "."
+    }
+
+    /// Sends the order to the attempt's nodes, or to some of them.
+    mutating func sendStart(_ attempt: Attempt, to nodes: [NodeName]? = nil) {
         guard let job = cluster.jobs[attempt.id.task.job] else { return }
         var specification = job.specification
         let queue = cluster.configuration.queue(specification.queue)
         specification.timeLimit = specification.timeLimit(in: queue)
         let order = AttemptOrder(
             attempt: attempt, specification: specification, user: job.submission.user,
-            maximumGrace: queue?.maximumGrace ?? Queue.shipped[0].maximumGrace)
-        send(.start(order), to: attempt.allocation.node)
+            maximumGrace: queue?.maximumGrace ?? Queue.shipped[0].maximumGrace, rendezvous: rendezvous(of: attempt),
+            checkpointSource: checkpointSource(of: attempt, specification))
+        for node in nodes ?? attempt.allocations.map(\.node) { send(.start(order), to: node) }
+    }
+
+    /// Another node, if what the task has saved in a directory of Berth's lies there. A directory that the job names is
+    /// its own affair, and so are those of a gang, which has one on each of its nodes.
+    private func checkpointSource(of attempt: Attempt, _ specification: JobSpecification) -> NodeName? {
+        guard !attempt.isGang, specification.checkpointDirectory == nil,
+            let node = cluster.task(attempt.id.task)?.checkpointNode, node != attempt.allocation.node
+        else { return nil }
+        return node
+    }
+
+    private func rendezvous(of attempt: Attempt) -> AttemptOrder.Rendezvous? {
+        guard attempt.isGang else { return nil }
+        let addresses = attempt.allocations.map { cluster.nodes[$0.node]?.registration.address ?? $0.node.text }
+        return AttemptOrder.Rendezvous(addresses: addresses, port: AttemptOrder.Rendezvous.port(for: attempt.fence))
     }
 }
 
-extension TaskState {
-    /// Whether the attempt's process is known to have started.
-    fileprivate var isLaunchKnown: Bool {
-        switch self {
-        case .running, .stopping(_, _, since: .some): true
-        case .waiting, .starting, .stopping(_, _, since: nil): false
+extension Job.Task {
+    /// Whether the attempt's process on the node is known to have started.
+    fileprivate func isLaunchKnown(_ attempt: Attempt, on node: NodeName) -> Bool {
+        if let gang, let rank = attempt.rank(on: node) { return gang.members[rank].startTime != nil }
+        switch state {
+        case .running, .stopping(_, _, since: .some): return true
+        case .waiting, .starting, .stopping(_, _, since: nil): return false
         }
     }
 }

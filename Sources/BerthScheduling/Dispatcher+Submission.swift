@@ -138,9 +138,9 @@ extension Dispatcher {
             throw .graceOverQueueLimit(asked: asked, limit: queue.maximumGrace, queue: queue.name)
         }
         if let deadline = specification.deadline, deadline <= now { throw .deadlinePassed(deadline) }
-        if let pool = specification.pool { throw .noPool(pool) }
-        if let shape = specification.shapes.first(where: { $0.nodes > 1 }) {
-            throw .gang(nodes: shape.nodes)
+        if let pool = specification.pool {
+            let known = Set(cluster.nodes.values.flatMap { $0.registration.pools ?? [] }.map(\.name)).sorted()
+            guard known.contains(pool) else { throw .noPool(pool, known: known) }
         }
         try refuseUnknownDevices(specification)
         if let miss = planner.nearestMiss(for: specification, in: cluster, at: now) {

@@ -73,7 +73,9 @@ extension Dispatcher {
             return
         }
         record(.stopping(attempt: attempt.id, reason, by: user), at: now)
-        send(.stop(attempt: attempt.id, fence: attempt.fence, reason), to: attempt.allocation.node)
+        for node in attempt.allocations.map(\.node) where cluster.isLive(attempt.id, on: node) {
+            send(.stop(attempt: attempt.id, fence: attempt.fence, reason), to: node)
+        }
     }
 
     public mutating func drain(
@@ -89,7 +91,7 @@ extension Dispatcher {
 
     public mutating func undrain(_ node: NodeName, by user: String, at now: Timestamp) throws(Refusal) {
         guard let known = cluster.nodes[node] else { throw .noNode(node, known: cluster.nodes.keys.map(\.text)) }
-        if known.drain != nil { record(.nodeUndrained(node, by: user), at: now) }
+        if known.drain != nil || known.faults != nil { record(.nodeUndrained(node, by: user), at: now) }
     }
 
     public mutating func configure(_ configuration: ClusterConfiguration, at now: Timestamp) {

@@ -126,10 +126,9 @@ public struct Dispatcher: Sendable {
             guard let heard = session.lastHeard, heard + timing.lostAfter <= now else { continue }
             sessions[name]?.lastHeard = nil
             guard let node = cluster.nodes[name], node.isUp else { continue }
-            record(.nodeLost(name), at: now)
             let silent = AttemptEnd(
                 cause: .nodeLost, message: "Node \(name) was not heard for \(timing.lostAfter.text).", endTime: now)
-            for id in node.given.keys.sorted() where cluster.state(of: id) != nil { end(id, silent, at: now) }
+            lose(node, silent, at: now)
         }
     }
 

@@ -2,11 +2,13 @@ import BerthModel
 
 /// What becomes of a task when its attempt has ended: done, failed for good, or tried again.
 ///
-/// Attempts that were preempted, drained, lost with their node or refused by it never count against the job's retries.
+/// Attempts that were preempted, drained, lost with their node or refused by it never count against the job's retries;
+/// a rule of its policy can only say that they end it.
 func disposition(of end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptID, at now: Timestamp)
     -> ClusterEvent.Disposition
 {
-    if case .stopping(_, let reason, _) = task.state {
+    // A gang that was stopped since a member failed is judged by that member's end.
+    if case .stopping(_, let reason, _) = task.state, reason != .memberFailed {
         // The job may have ended by itself before the stop reached it.
         if !(end.cause == .exit && end.exitCode == 0) || reason == .cancelled {
             guard reason.runsAgain else {
@@ -15,7 +17,9 @@ func disposition(of end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptI
                         state: .cancelled, reason: .cancelled, exitCode: end.exitCode, signal: end.signal,
                         message: end.message))
             }
-            return .waits(notBefore: nil, countsAsRetry: false)
+            // Only the stop itself may end it; what it did before it was told is made up for.
+            let isStopped = end.cause == .stopped && reason != .requeued
+            return isStopped ? waits(again: end, of: job) : .waits(notBefore: nil, countsAsRetry: false)
         }
     }
     switch end.cause {
@@ -24,22 +28,30 @@ func disposition(of end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptI
         // The model of the node was wrong; the agent has said how. Not at once again, so that a node that refuses
         // everything does not keep the planner busy.
         return .waits(notBefore: now + .seconds(5), countsAsRetry: false)
-    case .stopped: return .waits(notBefore: nil, countsAsRetry: false)
-    case .nodeLost: return .waits(notBefore: nil, countsAsRetry: false)
+    case .stopped, .nodeLost: return waits(again: end, of: job)
     case .exit, .signal, .outOfMemory, .timeLimit, .launchFailed:
         return retried(end, task: task, job: job, attempt: attempt, at: now)
     }
 }
 
+/// After what was no failure of the job's own it waits again, unless it says that it must not run twice.
+private func waits(again end: AttemptEnd, of job: Job) -> ClusterEvent.Disposition {
+    guard job.specification.retry?.givesUp(after: end) == true else {
+        return .waits(notBefore: nil, countsAsRetry: false)
+    }
+    return .ended(
+        Outcome(
+            state: .failed, reason: end.cause == .nodeLost ? .nodeLost : .policy, exitCode: end.exitCode,
+            signal: end.signal, message: "A rule of its retry policy ends it instead of running it again."))
+}
+
 private func retried(_ end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptID, at now: Timestamp)
     -> ClusterEvent.Disposition
 {
-    if let retry = job.specification.retry, let failure = end.failure, retry.on.contains(failure),
-        task.retries < retry.attempts
-    {
+    if let backoff = job.specification.retry?.retry(after: end, retries: task.retries) {
         var seed = StableHasher()
         seed.combine(attempt.description)
-        let delay = retry.backoff.delay(beforeRetry: task.retries + 1, seed: seed.value)
+        let delay = backoff.delay(beforeRetry: task.retries + 1, seed: seed.value)
         return .waits(notBefore: now + delay, countsAsRetry: true)
     }
     return .ended(
@@ -49,18 +61,6 @@ private func retried(_ end: AttemptEnd, task: Job.Task, job: Job, attempt: Attem
 }
 
 extension AttemptEnd {
-    fileprivate var failure: RetryPolicy.Failure? {
-        switch cause {
-        case .exit: .exit
-        case .signal: .signal
-        case .outOfMemory: .outOfMemory
-        case .timeLimit: .timedOut
-        case .launchFailed: .launchFailed
-        case .nodeLost: .nodeLost
-        case .stopped, .refused: nil
-        }
-    }
-
     fileprivate var outcomeReason: Outcome.Reason {
         switch cause {
         case .exit, .stopped, .refused: .exit

@@ -12,10 +12,10 @@ public enum Refusal: Error, Hashable, Sendable {
     case taskHasEnded(TaskID)
     case cyclicDependency([String])
     case neverFits(node: NodeName, shortfalls: [Shortfall], nodes: Int)
-    case noPool(String)
+    /// No registered node offers it.
+    case noPool(String, known: [String])
     /// No node has a device of this kind.
     case noDeviceKind(String, known: [String])
-    case gang(nodes: Int)
     case timeOverQueueLimit(asked: Duration, limit: Duration, queue: String)
     case graceOverQueueLimit(asked: Duration, limit: Duration, queue: String)
     case deadlinePassed(Timestamp)
@@ -37,7 +37,7 @@ public enum Refusal: Error, Hashable, Sendable {
         switch self {
         case .noQueue, .cyclicDependency, .noPool, .deadlinePassed, .invalid: .invalid
         case .noJob, .noTask, .noNode: .notFound
-        case .hasEnded, .taskHasEnded, .neverFits, .noDeviceKind, .gang, .timeOverQueueLimit, .graceOverQueueLimit,
+        case .hasEnded, .taskHasEnded, .neverFits, .noDeviceKind, .timeOverQueueLimit, .graceOverQueueLimit,
             .keyReused, .dependencyFailed, .notHeld, .nothingToRequeue, .notOwner:
             .refused
         case .unavailable: .unavailable
@@ -68,9 +68,10 @@ extension Refusal: CustomStringConvertible {
             "No node has a device of the kind \"\(kind)\"."
                 + (kind.nearest(in: known).map { " Did you mean \"\($0)\"?" }
                     ?? (known.isEmpty ? " The nodes have none." : " There are \(known.joined(separator: ", "))."))
-        case .gang(let nodes):
-            "The job asks for \(nodes) nodes, and this version starts a task on one node. Use --nodes 1."
-        case .noPool(let name): "No node offers a pool \"\(name)\"."
+        case .noPool(let name, let known):
+            "No node offers a pool \"\(name)\"."
+                + (name.nearest(in: known).map { " Did you mean \"\($0)\"?" }
+                    ?? (known.isEmpty ? " Leave it out." : " There are \(known.joined(separator: ", "))."))
         case .timeOverQueueLimit(let asked, let limit, let queue):
             "The job asks for \(asked.text); queue \(queue) allows \(limit.text). Ask for less with --time."
         case .graceOverQueueLimit(let asked, let limit, let queue):

@@ -54,15 +54,20 @@ package func freeAndGivenAddUp(in cluster: Cluster) throws(BrokenPromise) {
     }
 }
 
-/// What a live attempt was given stands on its node, and nowhere else.
+/// What a live attempt was given stands on its node, and nowhere else; of a gang, on the nodes of the members that
+/// live, and perhaps still on a lost one's.
 package func liveAttemptsHoldTheirResources(in cluster: Cluster) throws(BrokenPromise) {
     for job in cluster.jobs.values {
-        for attempt in job.tasks.values.compactMap(\.state.attempt) {
-            let holders = cluster.nodes.values.filter { $0.given[attempt.id] != nil }
-            try BrokenPromise.unless(
-                holders.map(\.name) == [attempt.allocation.node]
-                    && holders.first?.given[attempt.id] == attempt.allocation,
-                "a live attempt holds its resources", "\(attempt.id) on \(attempt.allocation.node)")
+        for task in job.tasks.values {
+            guard let attempt = task.state.attempt else { continue }
+            for node in cluster.nodes.values {
+                let given = node.given[attempt.id]
+                let holds = given == attempt.allocation(on: node.name)
+                let hasEnded = task.hasEnded(attempt, on: node.name)
+                try BrokenPromise.unless(
+                    hasEnded ? given == nil || holds : holds, "a live attempt holds its resources",
+                    "\(attempt.id) on \(node.name)")
+            }
         }
     }
 }

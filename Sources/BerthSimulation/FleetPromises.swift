@@ -5,8 +5,9 @@ package import BerthModel
 /// On no machine do two processes use the same PUs or devices.
 package func noHardwareIsShared(on agent: SimulatedAgent) throws(BrokenPromise) {
     try nothingOverlaps(
-        agent.processes.sorted { $0.key < $1.key }.map { ($0.key, $0.value.attempt.allocation) },
-        of: agent.registration)
+        agent.processes.sorted { $0.key < $1.key }.compactMap { id, process in
+            process.attempt.allocation(on: agent.registration.name).map { (id, $0) }
+        }, of: agent.registration)
 }
 
 /// No attempt begins beside another of its task, unless the controller gave one of the two up with its node and has
@@ -15,7 +16,8 @@ package func noTaskRunsTwice(_ begun: Attempt, among agents: [SimulatedAgent], i
     throws(BrokenPromise)
 {
     func isGivenUp(_ attempt: Attempt) -> Bool {
-        cluster.state(of: attempt.id) == nil && cluster.nodes[attempt.allocation.node]?.given[attempt.id] != nil
+        cluster.state(of: attempt.id) == nil
+            && attempt.allocations.contains { cluster.nodes[$0.node]?.given[attempt.id] != nil }
     }
     for agent in agents {
         for (id, process) in agent.processes.sorted(by: { $0.key < $1.key })

@@ -75,6 +75,7 @@ package struct RandomWorkload: Sendable {
         case 4: request.isExclusive = true
         default: break
         }
+        if random.chance(0.1) { request.nodes = Int.random(in: 2...3, using: &random) }
         // What every machine of its kind can ever give within one NUMA node.
         if request.locality.level == .numa, !request.locality.isWish { request.cpus = min(request.cpus, 2) }
         return request

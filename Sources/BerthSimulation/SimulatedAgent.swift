@@ -87,7 +87,7 @@ package struct SimulatedAgent: Sendable {
                 (.launch(order.attempt.id, life: life), random.duration(.milliseconds(5) ... .seconds(2))))
         case .stop(let attempt, let fence, let reason):
             switch ledger.stop(attempt, fence: fence, at: now) {
-            case .stopsProcess: stop(attempt, isAtOnce: reason == .stale, using: &random)
+            case .stopsProcess: stop(attempt, reason, using: &random)
             case .reports(let status): tell(.update(status))
             case .isForgotten: break
             }
@@ -97,12 +97,12 @@ package struct SimulatedAgent: Sendable {
         }
     }
 
-    private mutating func stop(_ attempt: AttemptID, isAtOnce: Bool, using random: inout SeededGenerator) {
+    private mutating func stop(_ attempt: AttemptID, _ reason: StopReason, using random: inout SeededGenerator) {
         guard let process = processes[attempt] else {
             stopped.insert(attempt)
             return
         }
-        let grace = isAtOnce ? .zero : attempts[attempt]?.order.grace ?? AttemptOrder.defaultGrace
+        let grace = attempts[attempt]?.order.grace(for: reason) ?? AttemptOrder.defaultGrace
         effects.alarms.append(
             (.end(attempt, process: process.number, .stopped), random.duration(.zero...grace)))
     }
@@ -142,7 +142,8 @@ package struct SimulatedAgent: Sendable {
             let attempt = kept.order.attempt
             processes[id] = Process(number: lastProcess, attempt: attempt)
             effects.begun.append(attempt)
-            let bound = Binding(cpus: attempt.allocation.cpus, devices: attempt.allocation.devices.map(\.name))
+            let allocation = attempt.allocation(on: registration.name) ?? attempt.allocation
+            let bound = Binding(cpus: allocation.cpus, devices: allocation.devices.map(\.name))
             let launch = Launch(startTime: now, processID: lastProcess, bound: bound)
             attempts[id]?.phase = .running(launch)
             if let status = ledger.record(launch, of: id) { tell(.update(status)) }

@@ -1,11 +1,11 @@
 import BerthAPI
 import BerthController
+import BerthModel
 import BerthScheduling
 import Foundation
 import HTTPTypes
 import Hummingbird
 import NIOCore
-import NIOFoundationCompat
 
 /// Finds out who asks: on the local socket the kernel tells the caller's user id (SO_PEERCRED, unix(7)); over TCP the
 /// caller shows the token.
@@ -100,10 +100,8 @@ struct ProblemMiddleware: RouterMiddleware {
 extension Response {
     /// One JSON document, its keys sorted.
     static func json(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return Response(
+        Response(
             status: status, headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(data: try encoder.encode(value))))
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: try CanonicalJSON.bytes(of: value))))
     }
 }

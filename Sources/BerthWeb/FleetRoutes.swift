@@ -24,6 +24,15 @@ struct FleetRoutes: Sendable {
             return try .json(await NodeView(self.node(context))) as Response
         }
         api.get("/queues", use: queues)
+        api.get("/pools") { _, _ in
+            let (nodes, statuses) = (await controller.cluster.nodes, await controller.pools)
+            let views = nodes.values.sorted { $0.name < $1.name }.flatMap { node in
+                (node.registration.pools ?? []).map { pool in
+                    PoolView(pool, on: node.name, statuses[node.name]?.first { $0.pool == pool.name })
+                }
+            }
+            return try .json(views) as Response
+        }
         api.get("/projects") { _, _ in
             try .json(await controller.cluster.projectStandings(at: .now).map(ProjectView.init)) as Response
         }

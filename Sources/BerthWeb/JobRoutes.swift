@@ -56,8 +56,8 @@ struct JobRoutes: Sendable {
         return id.job
     }
 
-    private func record(_ id: TaskID) throws -> JobRecord {
-        guard let record = try controller.history.job(id) else {
+    private func record(_ id: TaskID, attemptLimit: Int? = nil) throws -> JobRecord {
+        guard let record = try controller.history.job(id, attemptLimit: attemptLimit) else {
             throw id.index == nil ? Refusal.noJob(id.job) : Refusal.noTask(id)
         }
         return record
@@ -123,13 +123,16 @@ struct JobRoutes: Sendable {
     @Sendable private func wait(_ request: Request, _ context: WebContext) async throws -> Response {
         let id = try id(context)
         let timeout = min(request.uri.queryParameters.get("timeout", as: Double.self) ?? 30, 60)
+        let attempts = request.uri.queryParameters.get("attempts", as: Int.self).map { max(0, $0) }
         let deadline = ContinuousClock.now + .seconds(timeout)
+        // Of what is not there nothing ever changes.
+        _ = try record(id, attemptLimit: 0)
         while try !hasEnded(id) {
             let left = deadline - .now
             guard left > .zero else { break }
             await controller.change(of: id.job, within: left, waitsForEnd: id.index == nil)
         }
-        return try .json(JobView(record(id)))
+        return try .json(JobView(record(id, attemptLimit: attempts)))
     }
 
     /// Cheap, for a question that is asked at every change.
@@ -182,18 +185,18 @@ struct JobRoutes: Sendable {
         let source = AttemptOutput(
             controller: controller, id: id,
             number: query.get("attempt", as: Int.self) ?? job.attempts.last?.attempt.id.number ?? 1,
-            isStandardError: query.get("stream") == "stderr", follows: query.get("follow") == "true")
+            rank: query.get("rank", as: Int.self) ?? 0, isStandardError: query.get("stream") == "stderr",
+            follows: query.get("follow") == "true")
         let start = query.get("offset", as: UInt64.self) ?? 0
         // Asked before the answer begins, so that a node that cannot be asked is an error and not an empty output.
         let first = try await source.part(from: start)
         return Response(
             status: .ok, headers: [.contentType: "application/octet-stream"],
             body: ResponseBody { writer in
-                var (part, offset) = (first, start)
-                while let bytes = part {
+                var part = first
+                while let (bytes, next) = part {
                     if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
-                    offset += UInt64(bytes.count)
-                    part = try await source.part(from: offset)
+                    part = try await source.part(from: next)
                 }
                 try await writer.finish(nil)
             })

@@ -24,25 +24,27 @@ enum Descendants {
         return result
     }
 
-    /// Ends and reaps all of them; returns when none is left.
-    static func killAll(group: pid_t) {
-        Glibc.kill(-group, SIGKILL)
+    /// Ends and reaps all of them; returns when none is left. Who has no child left has no descendant: each has a parent,
+    /// up to this process.
+    static func killAll(session: pid_t, in group: ControlGroup) {
         while true {
             var result = berth_wait()
             let reaped = berth_wait_any(&result)
             if reaped > 0 { continue }
             if reaped < 0 { return }  // ECHILD: nobody is left.
-            killOnce()
+            killOnce(session: session, in: group)
             usleep(1000)
         }
     }
 
-    /// Kills every child there is now. Their children become ours and are met the next time.
-    static func killOnce() {
+    /// Kills all there are now: by their control group, from which none escapes, and without one the session's process
+    /// group and every child; their children become ours and are met the next time.
+    static func killOnce(session: pid_t, in group: ControlGroup) {
+        guard group.places.isEmpty else { return group.kill() }
+        Glibc.kill(-session, SIGKILL)
         let path = "/proc/self/task/\(getpid())/children"
         let text = String(decoding: (try? readFile(path, limit: 1 << 20)) ?? [], as: UTF8.self)
-        let children = text.split(separator: " ").compactMap { pid_t($0) }
-        for child in children {
+        for child in text.split(separator: " ").compactMap({ pid_t($0) }) {
             Glibc.kill(-child, SIGKILL)
             Glibc.kill(child, SIGKILL)
         }

@@ -2,32 +2,65 @@ import BerthKeeping
 import CLinux
 import Glibc
 
-/// Starting the job's own process.
-enum JobProcess {
-    /// - Returns: its number; it leads a session and a process group of its own.
-    /// - Throws: a sentence that names the path at fault.
-    static func start(_ order: LaunchOrder) throws -> pid_t {
-        var status = stat()
-        guard stat(order.workingDirectory, &status) == 0, access(order.workingDirectory, X_OK) == 0 else {
-            throw LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", errno)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", ENOTDIR)
-        }
-        let program = try located(order)
-        let input = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        let output = try log(order.standardOutput)
-        let error = order.standardError == order.standardOutput ? output : try log(order.standardError)
-        defer { for descriptor in Set([input, output, error]) { close(descriptor) } }
+/// The job's own process, just started.
+struct JobProcess {
+    /// It leads a session and a process group of its own.
+    var id: pid_t
+    var binding: Binding
 
-        var pid: pid_t = 0
-        let code = withCStrings(order.arguments) { arguments in
-            withCStrings(order.environment) { environment in
-                berth_spawn(&pid, program, order.workingDirectory, arguments, environment, input, output, error)
+    /// Starts it in the order's control groups, which exist, and as the order's user.
+    ///
+    /// - Throws: a sentence that names the path at fault.
+    init(_ order: LaunchOrder) throws {
+        let program = try asUser(order.user) { try Self.located(order) }
+        let streams = try JobStreams(order)
+        defer { streams.close() }
+
+        var launch = berth_launch()
+        launch.streams = (streams.input, streams.output, streams.error)
+        launch.memory_mode = Binding.memoryMode(order)
+        if let user = order.user {
+            (launch.changes_user, launch.user, launch.group) = (1, user.id, user.group)
+        }
+        id = Self.start(&launch, order, program: program)
+        guard id > 0 else { throw Self.problem(launch, order, program: program, errno) }
+        binding = Binding(order, granted: launch)
+    }
+
+    private static func start(_ launch: inout berth_launch, _ order: LaunchOrder, program: String) -> pid_t {
+        let (texts, variables) = (CStrings(order.arguments), CStrings(order.environment))
+        let (entrances, paths) = (CStrings(order.group.entrances), CStrings([program, order.workingDirectory]))
+        let (cpus, nodes, groups) = (Binding.cpuWords(order), Binding.nodeWords(order), order.user?.groups ?? [])
+        return withExtendedLifetime((texts, variables, entrances, paths)) {
+            (cpus ?? []).withUnsafeBufferPointer { cpuWords in
+                (nodes ?? []).withUnsafeBufferPointer { nodeWords in
+                    groups.withUnsafeBufferPointer { groups in
+                        (launch.path, launch.directory) = (.init(paths[0]), .init(paths[1]))
+                        (launch.argv, launch.envp) = (.init(texts.start), .init(variables.start))
+                        (launch.groups, launch.group_count) = (entrances.constantStart, order.group.places.count)
+                        launch.cpus = cpus == nil ? nil : cpuWords.baseAddress
+                        launch.nodes = nodes == nil ? nil : nodeWords.baseAddress
+                        (launch.further_groups, launch.further_group_count) = (groups.baseAddress, groups.count)
+                        return berth_launch(&launch)
+                    }
+                }
             }
         }
-        guard code == 0 else { throw LaunchProblem("\(program) cannot be run", code) }
-        return pid
+    }
+
+    private static func problem(
+        _ launch: berth_launch, _ order: LaunchOrder, program: String, _ code: Int32
+    ) -> LaunchProblem {
+        switch launch.failed_step {
+        case BERTH_STEP_GROUP:
+            LaunchProblem("The control group \(order.group.places[launch.failed_group].path) cannot be joined", code)
+        case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
+        case BERTH_STEP_DIRECTORY:
+            LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code)
+        case BERTH_STEP_STREAMS: LaunchProblem("The job's streams cannot be put in place", code)
+        case BERTH_STEP_FORK: LaunchProblem("No process can be had", code)
+        default: LaunchProblem("\(program) cannot be run", code)
+        }
     }
 
     /// The program's path: as it is if it has a `/`, else the first executable of that name in the job's `PATH`.
@@ -35,14 +68,13 @@ enum JobProcess {
         let name = order.arguments[0]
         guard !name.utf8.contains(UInt8(ascii: "/")) else {
             let path = name.hasPrefix("/") ? name : order.workingDirectory + "/" + name
-            guard access(path, X_OK) == 0 else { throw LaunchProblem("\(path) cannot be run", errno) }
             return path
         }
         let path = order.environment.last { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/bin:/usr/bin:/bin"
         for directory in path.split(separator: ":") {
             let candidate = directory + "/" + name
             var status = stat()
-            if access(String(candidate), X_OK) == 0, stat(String(candidate), &status) == 0,
+            if faccessat(AT_FDCWD, String(candidate), X_OK, AT_EACCESS) == 0, stat(String(candidate), &status) == 0,
                 status.st_mode & S_IFMT == S_IFREG
             {
                 return String(candidate)
@@ -50,24 +82,28 @@ enum JobProcess {
         }
         throw LaunchProblem("There is no program \"\(name)\" in the job's PATH (\(path))", 0)
     }
+}
 
-    private static func log(_ path: String) throws -> Int32 {
-        var parent = ""
-        for part in path.split(separator: "/").dropLast() {
-            parent += "/" + part
-            mkdir(parent, 0o755)
-        }
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else { throw LaunchProblem("The output file \(path) cannot be written", errno) }
-        return descriptor
+/// Texts as C takes them, with a null pointer after the last.
+private final class CStrings {
+    let start: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+    private let count: Int
+
+    init(_ texts: [String]) {
+        count = texts.count
+        start = .allocate(capacity: count + 1)
+        for (index, text) in texts.enumerated() { start[index] = strdup(text) }
+        start[count] = nil
     }
 
-    private static func withCStrings<Result>(
-        _ texts: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-    ) -> Result {
-        let pointers = texts.map { (text: String) in strdup(text) }
-        defer { for pointer in pointers { free(pointer) } }
-        return body(pointers + [nil])
+    deinit {
+        for index in 0..<count { free(start[index]) }
+        start.deallocate()
+    }
+
+    subscript(index: Int) -> UnsafeMutablePointer<CChar>? { start[index] }
+    var constantStart: UnsafePointer<UnsafePointer<CChar>?> {
+        UnsafeRawPointer(start).assumingMemoryBound(to: UnsafePointer<CChar>?.self)
     }
 }
 

@@ -2,8 +2,8 @@ import BerthKeeping
 import CLinux
 import Glibc
 
-/// The parent of one attempt's processes. It binds itself, so that the job inherits the binding; starts the job; tells
-/// it when it must stop; and when it has ended, ends whatever it left behind and records how it went.
+/// The parent of one attempt's processes. It makes the attempt's control groups; starts the job in them, bound and as its
+/// user; tells it when it must stop; and when it has ended, ends whatever it left behind and records how it went.
 ///
 /// It works in its own directory, so that every path it needs is short. A lock on the file `lock` says that it lives.
 struct Keeper {
@@ -17,13 +17,18 @@ struct Keeper {
     private var reports = ReportFile()
     private var record: KeeperRecord
     private var job: pid_t = 0
+    /// The same process, where it came out of a warm slot.
+    private var warm: WarmProcess?
     private var stop: Stop?
-    private var timeLimit: Int64?
+    /// When the job began.
+    private var start = BootClock.now
+    /// A descriptor that is readable once the time limit is over; -1 where there is none.
+    private var alarm: Int32 = -1
 
     /// The job has been told to end.
     private struct Stop {
         var reason: String?
-        /// When what is left is killed, in milliseconds of the monotonic clock.
+        /// When what is left is killed, in milliseconds in which the machine ran.
         var deadline: Int64
         var extensionLeft: Int64
         var isKilled = false
@@ -48,20 +53,50 @@ struct Keeper {
     /// Returns when the attempt is over and its record is durable.
     mutating func run() {
         do {
-            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path) }
-            let binding = Binding.apply(order)
-            (record.boundCPUs, record.boundNUMANodes, record.notes) = (binding.cpus, binding.numaNodes, binding.notes)
-            job = try JobProcess.start(order)
+            record.notes = try order.group.make(order.limits)
+            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
+            if let socket = order.warmSocket { try startWarm(from: socket) }
+            if job == 0 {
+                let process = try JobProcess(order)
+                job = process.id
+                take(process.binding)
+            }
+            start = BootClock.now
         } catch {
+            order.group.clear(patience: 1000)
             finish(.launchFailed("\(error)", atMicroseconds: wallClockMicroseconds()))
             return
         }
         record.startMicroseconds = wallClockMicroseconds()
         record.job = .init(id: job, startTicks: startTicks(of: job) ?? 0)
-        timeLimit = order.timeLimitMilliseconds.map { monotonicMilliseconds() + min($0, Self.longestGrace) }
+        if let limit = order.timeLimitMilliseconds { setAlarm(limit) }
         write(isDurable: false)
         tellAgent()
         while job != 0 { waitForNews() }
+    }
+
+    /// Leaves `job` alone where the slot cannot start it.
+    private mutating func startWarm(from socket: String) throws {
+        do {
+            let process = try WarmProcess(order, socket: socket)
+            (warm, job) = (process, process.id)
+            take(process.binding)
+        } catch let problem as WarmProcess.SlotProblem {
+            record.slotProblem = problem.description
+        }
+    }
+
+    private mutating func take(_ binding: Binding) {
+        (record.boundCPUs, record.boundNUMANodes) = (binding.cpus, binding.numaNodes)
+        record.boundMemoryPolicy = binding.memoryPolicy
+        record.isBindingExact = binding.notes.isEmpty
+        record.notes += binding.notes
+    }
+
+    private mutating func setAlarm(_ limit: Int64) {
+        alarm = berth_boot_alarm(start.elapsed + min(max(0, limit), Self.longestGrace))
+        // Who cannot tell when the time is over must not let the job go on for ever.
+        if alarm < 0 { beginStop(grace: order.graceMilliseconds, reason: nil) }
     }
 
     private func write(isDurable: Bool) {
@@ -88,23 +123,25 @@ struct Keeper {
     // MARK: - Waiting
 
     private mutating func waitForNews() {
-        var polled = [pollfd(fd: signals, events: Int16(POLLIN), revents: 0)]
+        // poll(2) passes over a descriptor below zero.
+        var polled = [signals, alarm, warm?.descriptor ?? -1].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         polled += control.polled
-        let controlCount = polled.count
+        let controlEnd = polled.count
         polled += jobSocket?.polled ?? []
         guard poll(&polled, nfds_t(polled.count), millisecondsToNextDeadline()) >= 0 else { return }
         if polled[0].revents != 0 { takeSignals() }
+        if polled[2].revents != 0 { warmEnded() }
         guard job != 0 else { return }
         let ready = { (range: Range<Int>) in polled[range].filter { $0.revents != 0 }.map(\.fd) }
-        for line in control.read(ready(1..<controlCount)) { obey(line) }
-        for line in jobSocket?.read(ready(controlCount..<polled.count)) ?? [] { hear(line.text) }
+        if polled[1].revents != 0 { passTimeLimit() }
+        for line in control.read(ready(3..<controlEnd)) { obey(line) }
+        for line in jobSocket?.read(ready(controlEnd..<polled.count)) ?? [] { hear(line.text) }
         passDeadlines()
     }
 
     private func millisecondsToNextDeadline() -> Int32 {
-        let deadlines = [stop?.isKilled == true ? nil : stop?.deadline, stop == nil ? timeLimit : nil]
-        guard let next = deadlines.compactMap({ $0 }).min() else { return -1 }
-        return Int32(clamping: max(0, next - monotonicMilliseconds()))
+        guard let stop, !stop.isKilled else { return -1 }
+        return Int32(clamping: max(0, stop.deadline - BootClock.now.running))
     }
 
     private mutating func takeSignals() {
@@ -118,10 +155,14 @@ struct Keeper {
         }
     }
 
+    private mutating func passTimeLimit() {
+        close(alarm)
+        alarm = -1
+        if stop == nil { beginStop(grace: order.graceMilliseconds, reason: nil) }
+    }
+
     private mutating func passDeadlines() {
-        let now = monotonicMilliseconds()
-        if stop == nil, let timeLimit, timeLimit <= now { beginStop(grace: order.graceMilliseconds, reason: nil) }
-        if let stop, !stop.isKilled, stop.deadline <= now { kill() }
+        if let stop, !stop.isKilled, stop.deadline <= BootClock.now.running { kill() }
     }
 
     // MARK: - Ending
@@ -134,14 +175,32 @@ struct Keeper {
             let transfers = ended == job ? Descendants.transfers(of: job) : nil
             var result = berth_wait()
             guard berth_wait_any(&result) > 0 else { return }
-            if let transfers {
-                job = 0
-                Descendants.killAll(group: ended)
-                hearTheRest()
-                finish(.ended(summary(result, transfers)))
-                return
-            }
+            if let transfers { return end(result, transfers) }
         }
+    }
+
+    /// The process that came out of a warm slot has ended, or its guardian there has.
+    private mutating func warmEnded() {
+        guard let (result, transfers) = warm?.end() else {
+            record.notes.append("Its warm slot's server was killed while it ran, and it with that.")
+            if startTicks(of: job) == record.job?.startTicks { Descendants.killOnce(session: job, in: order.group) }
+            var result = berth_wait()
+            (result.code, result.signal) = (-1, SIGKILL)
+            return end(result, Descendants.Transfers())
+        }
+        end(result, transfers)
+    }
+
+    /// Ends whatever the job has left, now that its own process is gone, and the record.
+    private mutating func end(_ result: berth_wait, _ transfers: Descendants.Transfers) {
+        let session = job
+        job = 0
+        Descendants.killAll(session: session, in: order.group)
+        hearTheRest()
+        let summary = summary(result, transfers)
+        // An agent that takes over, or the next keeper of this attempt's name, removes what is left here.
+        if !order.group.clear(patience: 5000) { record.notes.append("Its control groups could not be removed.") }
+        finish(.ended(summary))
     }
 
     /// Keeps what the job said before its end and nobody has read yet. Somebody who speaks on for ever is not waited for.
@@ -154,22 +213,30 @@ struct Keeper {
     }
 
     private func summary(_ result: berth_wait, _ transfers: Descendants.Transfers) -> KeeperRecord.Ended {
-        var usage = berth_wait()
-        berth_children_usage(&usage)
-        let cause: KeeperRecord.Ended.Cause =
-            if let stop { stop.reason == nil ? .timeLimit : .stopped } else { result.signal != 0 ? .signal : .exit }
+        // What came out of a warm slot is no child of this process, and its usage comes with its end.
+        var usage = result
+        if warm == nil { berth_children_usage(&usage) }
+        let cpu = order.group.cpuMicroseconds ?? (usage.user_microseconds, usage.system_microseconds)
         return KeeperRecord.Ended(
-            cause: cause, exitCode: result.code >= 0 ? Int(result.code) : nil,
+            cause: cause(result), exitCode: result.code >= 0 ? Int(result.code) : nil,
             signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
-            endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: usage.user_microseconds,
-            systemCPUMicroseconds: usage.system_microseconds, peakMemoryBytes: usage.peak_kilobytes * 1024,
-            readBytes: transfers.read, writtenBytes: transfers.written)
+            endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: cpu.user, systemCPUMicroseconds: cpu.system,
+            peakMemoryBytes: order.group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
+            readBytes: transfers.read, writtenBytes: transfers.written,
+            suspendedMilliseconds: BootClock.now.suspension(since: start))
+    }
+
+    private func cause(_ result: berth_wait) -> KeeperRecord.Ended.Cause {
+        if let stop { return stop.reason == nil ? .timeLimit : .stopped }
+        // The job's own process may live on when a child of it is killed, and end with a code of its own for it.
+        if result.code != 0, order.group.outOfMemoryKills > 0 { return .outOfMemory }
+        return result.signal != 0 ? .signal : .exit
     }
 
     /// Tells the job to end. A later stop may only bring the end nearer.
     private mutating func beginStop(grace: Int64, reason: String?) {
         let grace = min(max(0, grace), Self.longestGrace)
-        let deadline = monotonicMilliseconds() + grace
+        let deadline = BootClock.now.running + grace
         if let earlier = stop {
             stop?.deadline = min(earlier.deadline, deadline)
         } else {
@@ -183,9 +250,7 @@ struct Keeper {
 
     private mutating func kill() {
         stop?.isKilled = true
-        Glibc.kill(-job, SIGKILL)
-        Glibc.kill(job, SIGKILL)
-        Descendants.killOnce()
+        Descendants.killOnce(session: job, in: order.group)
     }
 
     // MARK: - What others say
@@ -212,13 +277,6 @@ struct Keeper {
             stop?.deadline += granted
         }
     }
-}
-
-/// Milliseconds of a clock that nobody sets.
-func monotonicMilliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_BOOTTIME, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
 }
 
 /// RFC 3339 in UTC.

@@ -17,11 +17,15 @@ struct ListeningSocket {
     /// What each client has sent of a line that is not whole yet.
     private var clients: [Int32: [UInt8]] = [:]
 
-    init(path: String) throws(KeepingError) {
+    /// - Parameter owner: who may connect besides root; nil is the keeper's own user.
+    init(path: String, owner: LaunchOrder.User? = nil) throws(KeepingError) {
         self.path = path
         listener = berth_listen_unix(path, 16)
         guard listener >= 0 else { throw .system("The socket \(path) cannot be made", errno) }
         chmod(path, 0o600)
+        if let owner, lchown(path, owner.id, owner.group) != 0 {
+            throw .system("The socket \(path) cannot be given to user \(owner.id)", errno)
+        }
     }
 
     var polled: [pollfd] {

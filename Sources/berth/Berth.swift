@@ -22,7 +22,7 @@ struct Berth: AsyncParsableCommand {
             CommandGroup(
                 name: "Fleet",
                 subcommands: [
-                    Nodes.self, ShowNode.self, Drain.self, Undrain.self, TopologyCommand.self, Queues.self,
+                    Nodes.self, ShowNode.self, Drain.self, Undrain.self, TopologyCommand.self, Queues.self, Pools.self,
                 ]),
             CommandGroup(name: "History", subcommands: [Prov.self]),
             CommandGroup(name: "Planning", subcommands: [Simulate.self]),

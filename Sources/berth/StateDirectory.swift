@@ -1,5 +1,5 @@
 import ArgumentParser
-import BerthAgent
+import BerthExecution
 import BerthModel
 import Foundation
 

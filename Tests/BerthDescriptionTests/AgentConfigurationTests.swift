@@ -7,6 +7,13 @@ struct AgentConfigurationTests {
         try AgentConfiguration(Array(text.utf8), file: "agent.yaml")
     }
 
+    @Test func `root's jobs run as root only where the configuration says so`() throws {
+        #expect(try read("{}").allowsRoot == nil)
+        #expect(try read("jobs: {allowRoot: true}").allowsRoot == true)
+        #expect(throws: DescriptionError.self) { _ = try read("jobs: {allowRoot: perhaps}") }
+        #expect(throws: DescriptionError.self) { _ = try read("jobs: {allowRoots: true}") }
+    }
+
     private func refusal(of text: String) -> String? {
         do {
             _ = try read(text)
@@ -114,7 +121,7 @@ struct AgentConfigurationTests {
         ("devices: [{kind: q, attributes: {a: {b: 1}}}]", 1, "attributes.a is a number, a text, a flag or a list"),
         ("devices: [{kind: q, attributes: {a: 1e999}}]", 1, "attributes.a is larger than a number can be"),
         ("devices: [{kind: q, environment: [A]}]", 1, "environment maps names to values"),
-        ("pools: [{name: torch}]", 1, "no warm pools yet"), ("pools: 5", 1, "pools is a list"),
+        ("pools: [{name: torch}]", 1, "a pool needs the field \"command\""), ("pools: 5", 1, "pools is a list"),
         ("node: {}\n---\nnode: {}", 3, "a second document"),
         ("node: &a {}\nreserve: *a", 2, "aliases"), ("node: {name: a}\nnode: {name: b}", 2, "stands twice"),
     ])
@@ -123,5 +130,27 @@ struct AgentConfigurationTests {
         #expect(refusal.hasPrefix("agent.yaml:\(line): "))
         #expect(refusal.contains(problem))
         #expect(refusal.hasSuffix(".") || refusal.hasSuffix("?"))
+    }
+
+    @Test func `a device's hooks and health command are read`() throws {
+        let configuration = try read(
+            """
+            devices:
+              - kind: qpu
+                hooks: {start: [load, --fast], stop: [unload]}
+                health: {command: [ping, qpu], every: 5s}
+              - kind: qpu
+            """)
+        #expect(
+            configuration.devices[0].care
+                == DeviceCare(
+                    startHook: ["load", "--fast"], stopHook: ["unload"], healthCommand: ["ping", "qpu"],
+                    healthInterval: .seconds(5)))
+        #expect(configuration.devices[1].care == nil)
+    }
+
+    @Test(arguments: ["{command: [], every: 5s}", "{every: 5s}", "{command: [x], every: 1ms}", "{command: x}"])
+    func `a health command that cannot be is refused`(health: String) {
+        #expect(refusal(of: "devices: [{kind: qpu, health: \(health)}]") != nil)
     }
 }

@@ -88,14 +88,19 @@ import Testing
             let attempts = events.compactMap { if case .started(let attempt, _) = $0.event { attempt } else { nil } }
             let record = try #require(try journal.job(TaskID(job: job)))
             #expect(record.attempts.map(\.attempt) == attempts.sorted { $0.id < $1.id })
-            #expect(record.nodes == Set(attempts.map(\.allocation.node)).sorted())
-            #expect(
-                record.startTime
-                    == events.compactMap {
-                        if case .launched(_, let launch) = $0.event { launch.startTime } else { nil }
-                    }
-                    .min())
+            #expect(record.nodes == Set(attempts.flatMap { $0.allocations.map(\.node) }).sorted())
+            #expect(record.startTime == Self.firstStart(of: attempts, in: events))
         }
+    }
+
+    /// When the first of the attempts was whole: a gang starts with its last member.
+    private static func firstStart(of attempts: [Attempt], in events: [RecordedEvent]) -> Timestamp? {
+        attempts.compactMap { attempt -> Timestamp? in
+            let times = events.compactMap { recorded -> Timestamp? in
+                if case .launched(attempt.id, let launch) = recorded.event { launch.startTime } else { nil }
+            }
+            return times.count == attempt.worldSize ? times.max() : nil
+        }.min()
     }
 
     @Test func `a journal that was left is gone on with`() async throws {

@@ -27,6 +27,7 @@ import Testing
             KeeperRecord.Ended(cause: .exit, exitCode: 255, endMicroseconds: .max),
             .init(cause: .signal, signal: 64, endMicroseconds: 0, peakMemoryBytes: 1, readBytes: 2, writtenBytes: 3),
             .init(cause: .timeLimit, signal: 9, endMicroseconds: 1, userCPUMicroseconds: 4, systemCPUMicroseconds: 5),
+            .init(cause: .outOfMemory, signal: 9, endMicroseconds: 0, suspendedMilliseconds: 3000),
             .init(cause: .stopped, exitCode: 0, stopReason: "preempted", endMicroseconds: 1),
         ]
         return [record(.running, job: mark), record(.launchFailed("no = such\n program", atMicroseconds: 7), job: nil)]
@@ -46,7 +47,38 @@ import Testing
         for record in records { #expect(try KeeperRecord(bytes: record.bytes) == record) }
     }
 
+    @Test func `an order with everything in it comes back`() throws {
+        var full = order
+        full.group = ControlGroup(places: [
+            .init(version: 1, controllers: [.memory], path: "/sys/fs/cgroup/memory/berth/k/42@1"),
+            .init(version: 2, controllers: [], path: "/sys/fs/cgroup/unified/a:b,c/42@1"),
+        ])
+        (full.memoryLimitBytes, full.processLimit) = (.max, 7)
+        full.user = LaunchOrder.User(id: .max, group: 0, groups: [3, 1])
+        (full.isOutputPrivate, full.isErrorPrivate) = (true, false)
+        #expect(try LaunchOrder(bytes: full.bytes) == full)
+    }
+
+    @Test func `files of keepers and agents before there were formats are read`() throws {
+        let old = "attempt=42.7@2\0fence=9\0argument=true\0directory=/\0output=/o\0error=/e\0cpus=0\0numa=\0grace=5\0"
+        #expect(try LaunchOrder(bytes: Array(old.utf8)).group.places.isEmpty)
+        let record = "attempt=42.7@2\0fence=9\0boot=b\0start=1\0keeper=5\0keeperTicks=6\0cpus=0\0phase=running\0"
+        #expect(try KeeperRecord(bytes: Array(record.utf8)).isBindingExact)
+    }
+
+    @Test func `files of a later format are refused, and fields that are not known are read over`() throws {
+        let later = Array("format=3\0".utf8) + order.bytes.dropFirst("format=2\0".utf8.count)
+        let error = #expect(throws: KeepingError.self) { try LaunchOrder(bytes: later) }
+        #expect(error?.description.contains("it is of format 3, and this version reads 1 to 2") == true)
+        #expect(try LaunchOrder(bytes: order.bytes + Array("hereafter=x\0".utf8)) == order)
+    }
+
     @Test(arguments: [
+        "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0group=3::/x\0",
+        "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0group=2:memory\0",
+        "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0user=5\0",
+        "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0user=-1\0userGroup=1\0",
+        "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0user=1\0userGroup=1\0userFurtherGroup=x\0",
         "attempt=1@1\0directory=/\0output=/o\0error=/e\0", "", "attempt=1@1\0", "argument=x\0",
         "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x", "=x\0", "argument\0",
         "attempt=1@1\0directory=/\0output=/o\0error=/e\0argument=x\0fence=-1\0",

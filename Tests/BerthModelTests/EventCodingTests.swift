@@ -129,6 +129,14 @@ import Testing
         for _ in 0..<20 { #expect(try Self.events().map(encoded) == first) }
     }
 
+    @Test func `every event is written into the journal as Foundation would write it`() throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        for event in try Self.events() {
+            #expect(try CanonicalJSON.text(of: event) == String(decoding: encoder.encode(event), as: UTF8.self))
+        }
+    }
+
     @Test func `a policy's failures are written in one order, however they were put together`() throws {
         let failures = RetryPolicy.Failure.allCases
         let first = try encoded(RetryPolicy(attempts: 1, on: Set(failures)))

@@ -67,23 +67,47 @@ import Testing
             .message(.report(attempt: plain, fence: 0, Report(time: .epoch))), .logPart(LogPart(request: .max)),
             .logPart(LogPart(request: 1, data: [0, 1, 255], isAtEnd: true)),
             .logPart(LogPart(request: 2, problem: "It is gone.")),
-        ] + statuses.map { .message(.update($0)) }
+            .logPart(LogPart(request: 3, data: [10], nextOffset: 1 << 40)),
+            .checkpointPart(CheckpointAnswer(request: 4, part: CheckpointPart(data: [0, 255], total: .max))),
+            .checkpointPart(CheckpointAnswer(request: .max, part: CheckpointPart(isPending: true))),
+            .checkpointPart(CheckpointAnswer(request: 5, part: CheckpointPart(problem: "It is gone."))),
+            .pools([]),
+            .pools([
+                PoolStatus(
+                    pool: "torch", idleSlots: 1, busySlots: 2, hits: 3, misses: [.init(reason: .coldStart, count: 4)],
+                    secondsSaved: 5.5)
+            ]),
+        ] + questions.map { .readCheckpoint($0) }
+            + statuses.map { .message(.update($0)) }
+    }
+
+    private static var questions: [CheckpointQuestion] {
+        let task = attempt.task
+        return [
+            CheckpointQuestion(
+                request: 1, node: "n2", subject: CheckpointRequest(task: task, path: "a b/ü", offset: .max, limit: 5)),
+            CheckpointQuestion(request: .max, node: "n2", subject: CheckpointRequest(task: task, offset: 0, limit: 0)),
+        ]
     }
 
     private static var controllerFrames: [ControllerFrame] {
-        let reasons: [StopReason] = [.cancelled, .requeued, .drained, .preempted, .stale]
+        let reasons: [StopReason] = [.cancelled, .requeued, .drained, .preempted, .memberFailed, .stale]
         return [
             .welcome(heartbeatInterval: .seconds(5)), .welcome(heartbeatInterval: .milliseconds(1)),
             .message(.start(order)), .message(.acknowledge(attempt: attempt, fence: .max)),
             .readLog(
                 LogRequest(
-                    request: 1, attempt: attempt, isStandardError: true, file: "/a b/ü", offset: .max, limit: 5,
+                    request: 1, attempt: attempt, isStandardError: true, file: "/a b/ü", user: "ada", offset: .max,
+                    limit: 5,
                     wait: .milliseconds(1500))),
             .readLog(
                 LogRequest(
-                    request: .max, attempt: attempt, isStandardError: false, file: nil, offset: 0, limit: 0, wait: .zero
+                    request: .max, attempt: attempt, isStandardError: false, file: nil, user: "ada", offset: 0,
+                    limit: 0, wait: .zero
                 )),
-        ] + reasons.map { .message(.stop(attempt: attempt, fence: 4, $0)) }
+            .checkpointPart(CheckpointAnswer(request: 4, part: CheckpointPart(data: [0, 255], total: 2))),
+        ] + questions.map { .readCheckpoint($0) }
+            + reasons.map { .message(.stop(attempt: attempt, fence: 4, $0)) }
     }
 
     @Test func `whatever an agent says arrives as it was said`() throws {
@@ -186,7 +210,11 @@ import Testing
             case .hello(let hello): wire.hello.registration = spoiled(hello.registration)
             case .update(let update): wire.update.status = spoiled(update.status)
             case .report(let report): wire.report.report = spoiled(report.report)
-            case .heartbeat, .logPart, nil: continue
+            case .heartbeat(let heartbeat): wire.heartbeat.pools = spoiled(heartbeat.pools)
+            case .checkpointPart(let part): wire.checkpointPart.data = spoiled(part.data)
+            case .readCheckpoint(let question):
+                wire.readCheckpoint.path = String(decoding: spoiled(Data(question.path.utf8)), as: UTF8.self)
+            case .logPart, nil: continue
             }
             do { _ = try AgentFrame(wire) } catch { #expect(error is MalformedFrame) }
         }

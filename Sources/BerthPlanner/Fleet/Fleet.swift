@@ -143,8 +143,8 @@ struct Fleet: Sendable {
         let registration = node.registration
         let key = NodeMake.Key(
             inventory: registration.inventoryDigest.isEmpty ? node.name.text : registration.inventoryDigest,
-            labels: registration.labels, reservedCPUs: registration.reservedCPUs,
-            reservedMemoryBytes: registration.reservedMemoryBytes,
+            labels: registration.labels, pools: (registration.pools ?? []).map(\.name),
+            reservedCPUs: registration.reservedCPUs, reservedMemoryBytes: registration.reservedMemoryBytes,
             closing: closing, name: namedNodes.contains(node.name) ? node.name : nil)
         if let known = makeNumbers[key] { return known }
         makeNumbers[key] = makes.count
@@ -221,6 +221,7 @@ struct Fleet: Sendable {
             hasher.combine(name)
             hasher.combine(value)
         }
+        for pool in node.registration.pools ?? [] { hasher.combine(pool.name) }
         hasher.combine(node.free)
         return hasher.value
     }

@@ -70,6 +70,8 @@ struct NodeMake: Sendable {
     struct Key: Hashable, Sendable {
         var inventory: String
         var labels: [String: String]
+        /// Names of the warm pools.
+        var pools: [String]
         var reservedCPUs: Int
         var reservedMemoryBytes: Int64
         var closing: Timestamp?

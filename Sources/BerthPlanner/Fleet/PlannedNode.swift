@@ -5,6 +5,8 @@ public struct RunningAttempt: Hashable, Sendable {
     public var id: AttemptID
     /// What it holds on the node it is told for; a gang's member on each of its nodes.
     public var allocation: Allocation
+    /// Whether limits on tasks count it: a gang is one task, counted with one of its members.
+    public var countsAsTask: Bool
     public var queue: String
     public var user: String
     public var project: String?
@@ -23,12 +25,14 @@ public struct RunningAttempt: Hashable, Sendable {
     public var checkpointTime: Timestamp?
 
     public init(
-        id: AttemptID, allocation: Allocation, queue: String, user: String, project: String? = nil, tier: Int = 0,
+        id: AttemptID, allocation: Allocation, countsAsTask: Bool = true, queue: String, user: String,
+        project: String? = nil, tier: Int = 0,
         isPreemptible: Bool = false, isBorrowing: Bool = false, isStopping: Bool = false, startTime: Timestamp,
         expectedTime: Duration? = nil, timeLimit: Duration? = nil, checkpointTime: Timestamp? = nil
     ) {
         self.id = id
         self.allocation = allocation
+        self.countsAsTask = countsAsTask
         self.queue = queue
         self.user = user
         self.project = project

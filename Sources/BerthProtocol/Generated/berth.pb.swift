@@ -77,6 +77,24 @@ package nonisolated struct Berth_V1_AgentFrame: Sendable {
     set {kind = .logPart(newValue)}
   }
 
+  /// For another node's checkpoint; the controller passes it on.
+  package var readCheckpoint: Berth_V1_ReadCheckpoint {
+    get {
+      if case .readCheckpoint(let v)? = kind {return v}
+      return Berth_V1_ReadCheckpoint()
+    }
+    set {kind = .readCheckpoint(newValue)}
+  }
+
+  /// The answer to one that the controller passed on.
+  package var checkpointPart: Berth_V1_CheckpointPart {
+    get {
+      if case .checkpointPart(let v)? = kind {return v}
+      return Berth_V1_CheckpointPart()
+    }
+    set {kind = .checkpointPart(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -85,6 +103,10 @@ package nonisolated struct Berth_V1_AgentFrame: Sendable {
     case update(Berth_V1_Update)
     case report(Berth_V1_Report)
     case logPart(Berth_V1_LogPart)
+    /// For another node's checkpoint; the controller passes it on.
+    case readCheckpoint(Berth_V1_ReadCheckpoint)
+    /// The answer to one that the controller passed on.
+    case checkpointPart(Berth_V1_CheckpointPart)
 
   }
 
@@ -114,6 +136,9 @@ package nonisolated struct Berth_V1_Heartbeat: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
+
+  /// JSON of [PoolStatus], when what is to be said of the node's pools has changed; else empty.
+  package var pools: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -164,6 +189,58 @@ package nonisolated struct Berth_V1_LogPart: Sendable {
   package var atEnd: Bool = false
 
   /// Why there is no data, if it could not be read.
+  package var problem: String = String()
+
+  /// Where the output goes on, if that is not right after the data: something was taken out.
+  package var nextOffset: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Asks for a part of what a task has saved on a node.
+package nonisolated struct Berth_V1_ReadCheckpoint: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Chosen by whoever asks; the controller puts its own in place of it when it passes the question on.
+  package var request: UInt64 = 0
+
+  /// The node that has it.
+  package var node: String = String()
+
+  package var task: String = String()
+
+  /// A file of the checkpoint directory; empty for the JSON of the directory's manifest.
+  package var path: String = String()
+
+  package var offset: UInt64 = 0
+
+  package var limit: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Berth_V1_CheckpointPart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var request: UInt64 = 0
+
+  package var data: Data = Data()
+
+  /// Bytes of the whole.
+  package var total: UInt64 = 0
+
+  /// Whether the manifest is still being made, and is to be asked for again.
+  package var pending: Bool = false
+
+  /// Why there is no data.
   package var problem: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -218,6 +295,22 @@ package nonisolated struct Berth_V1_ControllerFrame: Sendable {
     set {kind = .readLog(newValue)}
   }
 
+  package var readCheckpoint: Berth_V1_ReadCheckpoint {
+    get {
+      if case .readCheckpoint(let v)? = kind {return v}
+      return Berth_V1_ReadCheckpoint()
+    }
+    set {kind = .readCheckpoint(newValue)}
+  }
+
+  package var checkpointPart: Berth_V1_CheckpointPart {
+    get {
+      if case .checkpointPart(let v)? = kind {return v}
+      return Berth_V1_CheckpointPart()
+    }
+    set {kind = .checkpointPart(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Kind: Equatable, Sendable {
@@ -226,6 +319,8 @@ package nonisolated struct Berth_V1_ControllerFrame: Sendable {
     case stop(Berth_V1_Stop)
     case acknowledge(Berth_V1_Acknowledge)
     case readLog(Berth_V1_ReadLog)
+    case readCheckpoint(Berth_V1_ReadCheckpoint)
+    case checkpointPart(Berth_V1_CheckpointPart)
 
   }
 
@@ -308,6 +403,9 @@ package nonisolated struct Berth_V1_ReadLog: Sendable {
   /// How long to wait for more where nothing is there yet.
   package var waitMilliseconds: UInt64 = 0
 
+  /// Whose job it is: such a file is read with this user's rights.
+  package var user: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -319,7 +417,7 @@ fileprivate nonisolated let _protobuf_package = "berth.v1"
 
 nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AgentFrame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}update\0\u{1}report\0\u{3}log_part\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}update\0\u{1}report\0\u{3}log_part\0\u{3}read_checkpoint\0\u{3}checkpoint_part\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -392,6 +490,32 @@ nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf.
           self.kind = .logPart(v)
         }
       }()
+      case 6: try {
+        var v: Berth_V1_ReadCheckpoint?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .readCheckpoint(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .readCheckpoint(v)
+        }
+      }()
+      case 7: try {
+        var v: Berth_V1_CheckpointPart?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .checkpointPart(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .checkpointPart(v)
+        }
+      }()
       default: break
       }
     }
@@ -422,6 +546,14 @@ nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf.
     case .logPart?: try {
       guard case .logPart(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .readCheckpoint?: try {
+      guard case .readCheckpoint(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .checkpointPart?: try {
+      guard case .checkpointPart(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }
@@ -477,18 +609,29 @@ nonisolated extension Berth_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Berth_V1_Heartbeat: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Heartbeat"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}pools\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    // Load everything into unknown fields
-    while try decoder.nextFieldNumber() != nil {}
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.pools) }()
+      default: break
+      }
+    }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.pools.isEmpty {
+      try visitor.visitSingularBytesField(value: self.pools, fieldNumber: 1)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Berth_V1_Heartbeat, rhs: Berth_V1_Heartbeat) -> Bool {
+    if lhs.pools != rhs.pools {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -566,7 +709,7 @@ nonisolated extension Berth_V1_Report: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".LogPart"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}data\0\u{3}at_end\0\u{1}problem\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}data\0\u{3}at_end\0\u{1}problem\0\u{3}next_offset\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -578,6 +721,7 @@ nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 2: try { try decoder.decodeSingularBytesField(value: &self.data) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.atEnd) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.nextOffset) }()
       default: break
       }
     }
@@ -596,6 +740,9 @@ nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.problem.isEmpty {
       try visitor.visitSingularStringField(value: self.problem, fieldNumber: 4)
     }
+    if self.nextOffset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.nextOffset, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -604,6 +751,112 @@ nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.data != rhs.data {return false}
     if lhs.atEnd != rhs.atEnd {return false}
     if lhs.problem != rhs.problem {return false}
+    if lhs.nextOffset != rhs.nextOffset {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Berth_V1_ReadCheckpoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReadCheckpoint"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}node\0\u{1}task\0\u{1}path\0\u{1}offset\0\u{1}limit\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.node) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.task) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
+      case 6: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if !self.node.isEmpty {
+      try visitor.visitSingularStringField(value: self.node, fieldNumber: 2)
+    }
+    if !self.task.isEmpty {
+      try visitor.visitSingularStringField(value: self.task, fieldNumber: 3)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 4)
+    }
+    if self.offset != 0 {
+      try visitor.visitSingularUInt64Field(value: self.offset, fieldNumber: 5)
+    }
+    if self.limit != 0 {
+      try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Berth_V1_ReadCheckpoint, rhs: Berth_V1_ReadCheckpoint) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.node != rhs.node {return false}
+    if lhs.task != rhs.task {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.offset != rhs.offset {return false}
+    if lhs.limit != rhs.limit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Berth_V1_CheckpointPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CheckpointPart"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}data\0\u{1}total\0\u{1}pending\0\u{1}problem\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.request) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.data) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.total) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.pending) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.problem) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.request != 0 {
+      try visitor.visitSingularUInt64Field(value: self.request, fieldNumber: 1)
+    }
+    if !self.data.isEmpty {
+      try visitor.visitSingularBytesField(value: self.data, fieldNumber: 2)
+    }
+    if self.total != 0 {
+      try visitor.visitSingularUInt64Field(value: self.total, fieldNumber: 3)
+    }
+    if self.pending != false {
+      try visitor.visitSingularBoolField(value: self.pending, fieldNumber: 4)
+    }
+    if !self.problem.isEmpty {
+      try visitor.visitSingularStringField(value: self.problem, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Berth_V1_CheckpointPart, rhs: Berth_V1_CheckpointPart) -> Bool {
+    if lhs.request != rhs.request {return false}
+    if lhs.data != rhs.data {return false}
+    if lhs.total != rhs.total {return false}
+    if lhs.pending != rhs.pending {return false}
+    if lhs.problem != rhs.problem {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -611,7 +864,7 @@ nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._Me
 
 nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ControllerFrame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}start\0\u{1}stop\0\u{1}acknowledge\0\u{3}read_log\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}start\0\u{1}stop\0\u{1}acknowledge\0\u{3}read_log\0\u{3}read_checkpoint\0\u{3}checkpoint_part\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -684,6 +937,32 @@ nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProt
           self.kind = .readLog(v)
         }
       }()
+      case 6: try {
+        var v: Berth_V1_ReadCheckpoint?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .readCheckpoint(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .readCheckpoint(v)
+        }
+      }()
+      case 7: try {
+        var v: Berth_V1_CheckpointPart?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .checkpointPart(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .checkpointPart(v)
+        }
+      }()
       default: break
       }
     }
@@ -714,6 +993,14 @@ nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProt
     case .readLog?: try {
       guard case .readLog(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case .readCheckpoint?: try {
+      guard case .readCheckpoint(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    case .checkpointPart?: try {
+      guard case .checkpointPart(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
     }
@@ -864,7 +1151,7 @@ nonisolated extension Berth_V1_Acknowledge: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Berth_V1_ReadLog: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ReadLog"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}attempt\0\u{3}standard_error\0\u{1}file\0\u{1}offset\0\u{1}limit\0\u{3}wait_milliseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}attempt\0\u{3}standard_error\0\u{1}file\0\u{1}offset\0\u{1}limit\0\u{3}wait_milliseconds\0\u{1}user\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -879,6 +1166,7 @@ nonisolated extension Berth_V1_ReadLog: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
       case 7: try { try decoder.decodeSingularUInt64Field(value: &self.waitMilliseconds) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.user) }()
       default: break
       }
     }
@@ -906,6 +1194,9 @@ nonisolated extension Berth_V1_ReadLog: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.waitMilliseconds != 0 {
       try visitor.visitSingularUInt64Field(value: self.waitMilliseconds, fieldNumber: 7)
     }
+    if !self.user.isEmpty {
+      try visitor.visitSingularStringField(value: self.user, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -917,6 +1208,7 @@ nonisolated extension Berth_V1_ReadLog: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.offset != rhs.offset {return false}
     if lhs.limit != rhs.limit {return false}
     if lhs.waitMilliseconds != rhs.waitMilliseconds {return false}
+    if lhs.user != rhs.user {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -59,7 +59,7 @@ public enum DecisionReplay: Hashable, Sendable {
             ("saw", decision.saw, others.saw),
             ("node", attempt.allocation.node.text, other.allocation.node.text),
             ("cpus", attempt.allocation.cpus.description, other.allocation.cpus.description),
-            ("allocation", "\(attempt.allocation)", "\(other.allocation)"),
+            ("allocation", "\(attempt.allocations)", "\(other.allocations)"),
             ("fence", "\(attempt.fence)", "\(other.fence)"),
             ("isBorrowing", "\(attempt.isBorrowing)", "\(other.isBorrowing)"),
             ("expectedTime", text(attempt.expectedTime), text(other.expectedTime)),

@@ -92,9 +92,7 @@ extension Dispatcher {
         case .lost(let name):
             guard let node = cluster.nodes[name] else { throw .noNode(name, known: cluster.nodes.keys.map(\.text)) }
             guard node.isUp else { return }
-            record(.nodeLost(name), at: now)
-            let lost = AttemptEnd(cause: .nodeLost, endTime: now)
-            for id in node.given.keys.sorted() where cluster.state(of: id) != nil { end(id, lost, at: now) }
+            lose(node, AttemptEnd(cause: .nodeLost, endTime: now), at: now)
         case .configured(let configuration): configure(configuration, at: now)
         }
     }

@@ -29,6 +29,8 @@ struct AgentCommand: AsyncParsableCommand {
     var topology: String?
     @Flag(help: "On SIGTERM stop the jobs with their notice, and leave when they have ended.")
     var drain = false
+    @Flag(help: "Let jobs that root has submitted run as root, where the agent is root.")
+    var allowRoot = false
     @OptionGroup var state: StateOptions
 
     func run() async throws {
@@ -38,6 +40,7 @@ struct AgentCommand: AsyncParsableCommand {
         let directory = StateDirectory(state.stateDirectory ?? settings.stateDirectory)
         try directory.make()
         let connection = try AgentConnection(join ?? settings.controller ?? "unix:" + directory.agentSocket)
+        settings.address = settings.address ?? connection.localAddress
         let connect = connection.connect(token: try token(settings, directory))
         let services: [any Service]
         if emulate != nil || settings.isEmulated {
@@ -49,8 +52,10 @@ struct AgentCommand: AsyncParsableCommand {
             mark.add(node.registration.name.text)
             services = [
                 try Agent(
-                    node, stateDirectory: directory.path, keeper: StateDirectory.keeper(), stopsJobsOnLeaving: drain,
-                    connect: connect, logger: logger)
+                    node, stateDirectory: directory.path, keeper: StateDirectory.keeper(),
+                    allowsRoot: allowRoot || settings.allowsRoot ?? connection.isLocal, stopsJobsOnLeaving: drain,
+                    outputLimits: settings.outputLimits, warning: settings.warning?.watch, connect: connect,
+                    logger: logger)
             ]
         }
         try await runUntilTold(services, logger: logger, drains: drain)

@@ -27,6 +27,19 @@ enum AgentConnection {
         self = .endpoint(endpoint)
     }
 
+    /// Whether the controller is on this machine: then whoever is root there is root here.
+    var isLocal: Bool {
+        guard case .endpoint(let endpoint) = self else { return true }
+        return endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.hasPrefix("127.")
+    }
+
+    /// This machine's address on the way to the controller, which other nodes can use too; for a local controller, its
+    /// own loopback address.
+    var localAddress: String? {
+        guard case .endpoint(let endpoint) = self else { return "127.0.0.1" }
+        return LocalAddress.towards(endpoint.host, port: endpoint.port)
+    }
+
     /// Holds one stream to the controller; the agent calls it again whenever it has ended.
     func connect(token: String) -> Agent.Connect {
         { outgoing, serve in

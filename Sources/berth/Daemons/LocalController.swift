@@ -23,6 +23,7 @@ struct LocalController {
         controller = try Controller(
             journal: journal,
             secrets: SecretStore(directory: directory.path + "/secrets", patterns: configuration.secretPatterns),
+            outputTails: OutputTailStore(directory: directory.path + "/tails"),
             configuration: configuration.cluster, timing: configuration.timing, now: { Timestamp.now }, logger: logger)
         var services: [any Service] = [
             controller,

@@ -30,7 +30,8 @@ struct Up: AsyncParsableCommand {
     private func serve(_ directory: StateDirectory) async throws {
         var settings = try ControllerCommand.settings(controllerConfig)
         settings.http = settings.http ?? Endpoint(host: "127.0.0.1", port: 0)
-        let nodeSettings = try AgentCommand.settings(agentConfig)
+        var nodeSettings = try AgentCommand.settings(agentConfig)
+        nodeSettings.address = nodeSettings.address ?? "127.0.0.1"
         guard nodeSettings.topologyFile == nil, !nodeSettings.isEmulated else {
             throw Failure(
                 2, "berth up runs jobs on this machine; an emulated node is berth agent --config \(agentConfig ?? "").")
@@ -45,7 +46,10 @@ struct Up: AsyncParsableCommand {
         let local = try LocalController(settings, in: directory, logger: logger)
         let agent = try Agent(
             node, stateDirectory: directory.path, keeper: StateDirectory.keeper(),
-            connect: AgentConnection.socket(try directory.agentSocket).connect(token: local.token), logger: logger)
+            // Whoever starts it as root alone can submit over its socket.
+            allowsRoot: nodeSettings.allowsRoot ?? true, outputLimits: nodeSettings.outputLimits,
+            warning: nodeSettings.warning?.watch,
+            connect: local.controller.directLink, logger: logger)
         await local.controller.takeBack(node.registration.name)
         try await runUntilTold(local.services + [agent], logger: logger)
     }

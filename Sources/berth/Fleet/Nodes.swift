@@ -16,7 +16,7 @@ struct Nodes: AsyncParsableCommand {
                 [
                     node.name, node.state.rawValue, "\(node.cores)", "\(node.freeCores)",
                     node.memoryBytes.map(ByteCount.text) ?? "unknown", node.freeMemoryBytes.map(ByteCount.text) ?? "-",
-                    node.deviceSummary, "\(node.holders.count)", node.drainReason ?? "",
+                    node.deviceSummary, "\(node.holders.count)", node.reason,
                 ], colours: [1: node.state.colour])
         }
         try table.print(format: listing.format)
@@ -37,6 +37,12 @@ extension NodeView.State {
 }
 
 extension NodeView {
+    /// Why it takes no work, and that something was found wrong with it.
+    var reason: String {
+        let found = faults.isEmpty ? nil : faults.count.counted("fault") + ", see show-node"
+        return [drainReason, found].compactMap(\.self).joined(separator: "; ")
+    }
+
     /// `8 gpu, 2 qsim`: instances by kind.
     var deviceSummary: String {
         let counts = Dictionary(devices.map { ($0.kind, $0.count) }, uniquingKeysWith: +)

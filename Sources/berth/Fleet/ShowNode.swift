@@ -16,6 +16,9 @@ struct ShowNode: AsyncParsableCommand {
         var lines = Sheet()
         lines.add("Node", node.name + (node.emulated ? "  (emulated)" : ""))
         lines.add("State", node.state.rawValue + (node.drainReason.map { " (\($0))" } ?? ""), node.state.colour)
+        for fault in node.faults {
+            lines.add("Fault", "\(fault.time)  \(fault.attempt)  \(fault.kind): \(fault.text)", .red)
+        }
         lines.add(
             "Labels",
             node.labels.isEmpty

@@ -51,6 +51,12 @@ struct JobArguments: ParsableArguments {
     var inputs: [String] = []
     @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file"))
     var results: [String] = []
+    @Option(
+        name: .customLong("publish"),
+        help: ArgumentHelp(
+            "A result that it writes to BERTH_OUTPUT_DIR; it takes its place when the job has succeeded.",
+            valueName: "path"))
+    var published: [String] = []
     @Option(help: ArgumentHelp("Where its output goes (default: Berth's logs).", valueName: "file")) var output: String?
     @Option(help: ArgumentHelp("Where its errors go.", valueName: "file")) var error: String?
     @Option(help: "The same key never makes a second job.") var idempotencyKey: String?
@@ -87,6 +93,7 @@ struct JobArguments: ParsableArguments {
         options.pool = pool
         options.inputs = inputs
         options.results = results
+        options.published = published
         options.output = output
         options.error = error
         options.idempotencyKey = idempotencyKey

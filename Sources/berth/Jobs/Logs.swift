@@ -11,6 +11,7 @@ struct Logs: AsyncParsableCommand {
     @Flag(name: .shortAndLong, help: "Go on until the job has ended.") var follow = false
     @Flag(name: .customLong("err"), help: "Standard error instead of standard output.") var isStandardError = false
     @Option(help: ArgumentHelp("This attempt (default: the last one).", valueName: "n")) var attempt: Int?
+    @Option(help: ArgumentHelp("This member of a gang (default: 0).", valueName: "n")) var rank: Int?
 
     func run() async throws {
         let id = try taskID(job)
@@ -20,12 +21,13 @@ struct Logs: AsyncParsableCommand {
             let last = view.attempts.map(\.number).max() ?? 1
             if view.array == nil {
                 let follower = OutputFollower(
-                    client: client, job: id.description, isStandardError: isStandardError, attempt: last)
+                    client: client, job: id.description, isStandardError: isStandardError, rank: rank, attempt: last)
                 return try await follower.copy(to: .standardOutput)
             }
         }
         let query = Client.query([
-            ("attempt", attempt.map(String.init)), ("stream", isStandardError ? "stderr" : nil),
+            ("attempt", attempt.map(String.init)), ("rank", rank.map(String.init)),
+            ("stream", isStandardError ? "stderr" : nil),
             ("follow", follow ? "true" : nil),
         ])
         try await client.stream("/jobs/\(id)/logs\(query)") { try OutputFollower.write($0, to: .standardOutput) }

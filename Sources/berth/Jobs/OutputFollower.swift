@@ -9,6 +9,8 @@ struct OutputFollower {
     let client: Client
     let job: String
     let isStandardError: Bool
+    /// Of a gang, the member; nil for the first.
+    var rank: Int?
     /// The attempt to begin with.
     var attempt = 1
 
@@ -19,7 +21,7 @@ struct OutputFollower {
             try await client.patiently { client in
                 let query = Client.query([
                     ("attempt", "\(number)"), ("stream", isStandardError ? "stderr" : nil), ("follow", "true"),
-                    ("offset", "\(offset)"),
+                    ("offset", "\(offset)"), ("rank", rank.map(String.init)),
                 ])
                 try await client.stream("/jobs/\(job)/logs\(query)") { part in
                     try Self.write(part, to: file)

@@ -31,7 +31,7 @@ struct Run: AsyncParsableCommand {
                 to: .standardError)
             _ = try await (output, errors)
         }
-        let ended = try await client.end(of: id)
+        let ended = try await client.end(of: id, withAttempts: false)
         withExtendedLifetime(interrupts) {}
         try Self.leave(as: ended)
     }
@@ -103,9 +103,12 @@ extension JobState {
 
 extension Client {
     /// Waits until a job has ended, across restarts of the controller.
-    func end(of id: String) async throws -> JobView {
+    ///
+    /// - Parameter withAttempts: whether the attempts are of interest; an array may have very many.
+    func end(of id: String, withAttempts: Bool) async throws -> JobView {
+        let path = "/jobs/\(id)/wait?timeout=30" + (withAttempts ? "" : "&attempts=0")
         while true {
-            let job: JobView = try await patiently { try await $0.get("/jobs/\(id)/wait?timeout=30") }
+            let job: JobView = try await patiently { try await $0.get(path) }
             if job.state.hasEnded { return job }
         }
     }

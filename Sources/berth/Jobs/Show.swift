@@ -1,6 +1,7 @@
 import ArgumentParser
 import BerthAPI
 import BerthModel
+import Foundation
 
 struct Show: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,12 +67,28 @@ struct Show: AsyncParsableCommand {
                     + (bound.devices.isEmpty ? "" : ", \(bound.devices.joined(separator: ", "))"))
             for note in bound.notes { lines.add("Note", note) }
         }
+        for member in attempt.members {
+            lines.add("Rank \(member.rank)", member.summary)
+        }
         lines.add("Ran", attempt.startTime.map { Terminal.span(from: $0, to: attempt.endTime) })
         lines.add(
             "Used",
             attempt.usage.map {
                 "\(Duration.seconds($0.cpuSeconds).text) CPU, \(ByteCount.text($0.peakMemoryBytes)) at its peak, "
                     + "read \(ByteCount.text($0.readBytes)), wrote \(ByteCount.text($0.writtenBytes))"
+            })
+        if let joules = attempt.usage?.gpuEnergyJoules {
+            lines.add("GPU", String(format: "%.0f J", joules))
+        }
+        if let bytes = attempt.usage?.gpuMemoryPeakBytes {
+            lines.add("GPU memory", "\(ByteCount.text(bytes)) at its peak")
+        }
+        lines.add(
+            "Pool",
+            attempt.pool.map { pool in
+                pool.miss.map { "\(pool.pool), started cold: \($0.rawValue)" }
+                    ?? "\(pool.pool), started warm"
+                    + (pool.secondsSaved.map { String(format: ", %.2f s saved", $0) } ?? "")
             })
         lines.add("Progress", attempt.progress.map { "\(Int($0 * 100)) %" + (attempt.note.map { "  \($0)" } ?? "") })
         lines.add(
@@ -135,6 +152,16 @@ extension AttemptView.GrantView {
             parts.append(device.name + (device.count == 1 ? "" : " × \(AttributeValue.number(device.count))"))
         }
         return parts.joined(separator: ", ") + (shape == 0 ? "" : ", alternative \(shape)")
+    }
+}
+
+extension AttemptView.MemberView {
+    /// `gpu-03 (CPUs 0-7), exit code 1`
+    var summary: String {
+        let end =
+            exitCode.map { "exit code \($0)" } ?? signal.map { "signal \($0)" } ?? reason
+            ?? (startTime == nil ? "starting" : "running")
+        return "\(node) (CPUs \(cpuset)), \(end)" + (message.map { ": \($0)" } ?? "")
     }
 }
 

@@ -14,10 +14,10 @@ struct Wait: AsyncParsableCommand {
         let ids = try jobs.map(taskID)
         let client = try Client()
         // Asked first, so that a wrong id is known before anything is waited for.
-        for id in ids { let _: JobView = try await client.get("/jobs/\(id)") }
+        for id in ids { let _: JobView = try await client.get("/jobs/\(id)/wait?timeout=0&attempts=0") }
         var ended: [JobView] = []
         for id in ids {
-            let job = try await client.end(of: id.description)
+            let job = try await client.end(of: id.description, withAttempts: json)
             ended.append(job)
             if job.state != .succeeded, !json {
                 Terminal.note(

@@ -159,6 +159,6 @@ struct PlanOrderTests {
                 scene.carryOut(plan)
             }
         }
-        #expect(digests.text == "983a6bc04e785bd0")
+        #expect(digests.text == "ac230d59965e0e34")
     }
 }

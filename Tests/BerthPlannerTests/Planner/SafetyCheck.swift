@@ -45,7 +45,8 @@ struct SafetyCheck {
 
     private func attempt(_ start: Plan.Start, _ allocation: Allocation, _ job: Scene.SceneJob) -> RunningAttempt {
         RunningAttempt(
-            id: AttemptID(task: TaskID(job: start.job), number: 0), allocation: allocation, queue: job.terms.queue,
+            id: AttemptID(task: TaskID(job: start.job), number: 0), allocation: allocation,
+            countsAsTask: allocation.node == start.allocations.first?.node, queue: job.terms.queue,
             user: job.terms.user, project: job.terms.project, startTime: scene.now)
     }
 
@@ -87,7 +88,7 @@ struct SafetyCheck {
 
     private func checkLimits(_ terms: WaitingTerms) {
         guard let queue = scene.configuration.queue(terms.queue) else { return }
-        let inQueue = held.filter { $0.queue == queue.name }
+        let inQueue = held.filter { $0.queue == queue.name && $0.countsAsTask }
         #expect(inQueue.count <= queue.maximumRunning ?? .max)
         #expect(inQueue.count { $0.user == terms.user } <= queue.maximumRunningPerUser ?? .max)
         #expect(inQueue.count { $0.project == terms.project } <= queue.maximumRunningPerProject ?? .max)

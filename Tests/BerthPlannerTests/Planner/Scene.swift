@@ -155,7 +155,8 @@ struct Scene {
             running[allocation.node, default: []].append(
                 RunningAttempt(
                     id: AttemptID(task: TaskID(job: start.job), number: job.attempts), allocation: allocation,
-                    queue: job.terms.queue, user: job.terms.user, project: job.terms.project, tier: queue?.tier ?? 0,
+                    countsAsTask: allocation.node == start.allocations.first?.node, queue: job.terms.queue,
+                    user: job.terms.user, project: job.terms.project, tier: queue?.tier ?? 0,
                     isPreemptible: queue?.isPreemptible ?? false, isBorrowing: start.isBorrowing, startTime: now,
                     expectedTime: start.expectedTime, timeLimit: job.terms.timeLimit))
             tell(of: allocation.node)

@@ -118,8 +118,8 @@ def main():
     while training.epoch < arguments.epochs:
         if berth_job.stopping.is_set():
             checkpoints.write(training)
-            berth_job.done()
-            print(f"asked to stop: checkpoint written after epoch {training.epoch} of {arguments.epochs}")
+            print(f"asked to stop: checkpoint written after epoch {training.epoch} of {arguments.epochs}", flush=True)
+            berth_job.done()  # Last: whatever is still to be written may be cut off from now on.
             return berth_job.STOPPED_EARLY
         # The step size falls from `rate` to 0 along half a cosine.
         rate = arguments.rate * (1 + np.cos(np.pi * training.epoch / arguments.epochs)) / 2

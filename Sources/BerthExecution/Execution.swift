@@ -1,0 +1,38 @@
+package import BerthModel
+
+/// How a node's attempts come to be: as processes under keepers, or only pretended.
+package protocol Execution: Sendable {
+    /// What an earlier agent has left: attempts that run or have ended since. Their ends are told from now on.
+    func takeOver() -> [AttemptStatus]
+    /// Begins an attempt; what becomes of it is told as events.
+    func start(_ order: AttemptOrder)
+    /// Ends it: with a notice and `grace`, or at once if that is zero.
+    func stop(_ attempt: AttemptID, reason: StopReason, grace: Duration)
+    /// What its job has said since the last time; what is returned here is not returned again.
+    func newReports(of attempt: AttemptID) -> [Report]
+    /// Its end is recorded: nothing of it but its output is kept.
+    func forget(_ attempt: AttemptID)
+    /// What became of the node's warm pools since the agent started.
+    var poolStatuses: [PoolStatus] { get }
+    /// Keeps what attempts write within its limits.
+    ///
+    /// - Parameter removesOld: whether output of attempts that ended long ago goes as well.
+    /// - Returns: what could not be done, a sentence each.
+    func tidyOutput(within limits: OutputLimits, removesOld: Bool) -> [String]
+    /// The agent goes: what nobody needs is cleared away.
+    func leave()
+    /// Whether a process of its may still write output.
+    func mayWrite(_ attempt: AttemptID) -> Bool
+    /// With whose rights the files are read that a user's jobs name; nil for the agent's own.
+    ///
+    /// - Throws: a sentence, where the node does not know the user.
+    func owner(of user: String) throws -> FileOwner?
+    /// The file of an output stream.
+    func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String
+}
+
+/// What happens to attempts on the node.
+package enum ExecutionEvent: Sendable {
+    case launched(AttemptID, Launch)
+    case ended(AttemptID, AttemptEnd)
+}

@@ -1,0 +1,227 @@
+import Glibc
+
+/// The control groups of one attempt: a directory in each hierarchy that its node uses (cgroups(7)). Empty where the
+/// node has none.
+public struct ControlGroup: Equatable, Sendable {
+    /// What is limited, measured or bound through a hierarchy.
+    public enum Controller: String, CaseIterable, Sendable {
+        case memory, pids, cpuset
+    }
+
+    /// A directory in one hierarchy.
+    public struct Place: Equatable, Sendable {
+        /// 1 or 2.
+        public var version: Int
+        public var controllers: [Controller]
+        public var path: String
+
+        public init(version: Int, controllers: [Controller], path: String) {
+            self.version = version
+            self.controllers = controllers
+            self.path = path
+        }
+    }
+
+    /// What an attempt may take; nil bounds nothing.
+    public struct Limits: Equatable, Sendable {
+        public var memoryBytes: Int64?
+        /// Processes and threads at one time.
+        public var processes: Int?
+        public var cpus: [Int]
+        /// NUMA nodes that memory must come from; empty for any.
+        public var numaNodes: [Int]
+
+        public init(memoryBytes: Int64? = nil, processes: Int? = nil, cpus: [Int] = [], numaNodes: [Int] = []) {
+            self.memoryBytes = memoryBytes
+            self.processes = processes
+            self.cpus = cpus
+            self.numaNodes = numaNodes
+        }
+    }
+
+    public var places: [Place]
+
+    public init(places: [Place] = []) { self.places = places }
+
+    public func place(of controller: Controller) -> Place? { places.first { $0.controllers.contains(controller) } }
+
+    /// The files that a process writes `0` to so as to join.
+    public var entrances: [String] { places.map { $0.path + "/cgroup.procs" } }
+
+    // MARK: - Making
+
+    /// Makes the groups, with their limits.
+    ///
+    /// - Returns: limits that the kernel would not take, a sentence each.
+    /// - Throws: where a group cannot be made.
+    public func make(_ limits: Limits) throws(KeepingError) -> [String] {
+        for place in places where mkdir(place.path, 0o755) != 0 {
+            // One that somebody has left would bring its counters along.
+            guard errno == EEXIST, rmdir(place.path) == 0, mkdir(place.path, 0o755) == 0 else {
+                throw .system("The control group \(place.path) cannot be made", errno)
+            }
+        }
+        return limitMemory(limits) + limitProcesses(limits) + confine(limits)
+    }
+
+    private func limitMemory(_ limits: Limits) -> [String] {
+        guard let bytes = limits.memoryBytes else { return [] }
+        guard let place = place(of: .memory) else { return ["The memory is not limited: this node cannot do it."] }
+        let isSecond = place.version == 2
+        do {
+            try writeControl(place.path + (isSecond ? "/memory.max" : "/memory.limit_in_bytes"), "\(bytes)")
+        } catch { return ["The memory is not limited: \(error)"] }
+        // No swap beyond it. A kernel that does not account swap lacks the file, and then nothing is to be done.
+        let swap = isSecond ? ("/memory.swap.max", "0") : ("/memory.memsw.limit_in_bytes", "\(bytes)")
+        try? writeControl(place.path + swap.0, swap.1)
+        return []
+    }
+
+    private func limitProcesses(_ limits: Limits) -> [String] {
+        guard let processes = limits.processes else { return [] }
+        guard let place = place(of: .pids) else { return ["Processes are not limited: this node cannot do it."] }
+        do { try writeControl(place.path + "/pids.max", "\(processes)") } catch {
+            return ["Processes are not limited: \(error)"]
+        }
+        return []
+    }
+
+    /// In version 1 a group takes nobody in before it has both PUs and NUMA nodes.
+    private func confine(_ limits: Limits) -> [String] {
+        guard let place = place(of: .cpuset) else { return [] }
+        var notes: [String] = []
+        let above = place.path.lastIndex(of: "/").map { String(place.path[..<$0]) } ?? ""
+        for (file, numbers) in [("cpuset.cpus", limits.cpus), ("cpuset.mems", limits.numaNodes)] {
+            guard !numbers.isEmpty || place.version == 1 else { continue }
+            do {
+                let inherited = { (try? readFile(above + "/" + file, limit: 65_536)) ?? [] }
+                try writeControl(
+                    place.path + "/" + file,
+                    numbers.isEmpty ? String(decoding: inherited(), as: UTF8.self) : LaunchOrder.text(numbers))
+            } catch {
+                notes.append("It is not confined to \(LaunchOrder.text(numbers)): \(error)")
+            }
+        }
+        return notes
+    }
+
+    // MARK: - Ending
+
+    /// Kills every process in the groups, once. By `cgroup.kill` nobody can fork out of it (Linux 5.14 and later, in
+    /// version 2); without that, call again until `isPopulated` is false.
+    public func kill() {
+        if let place = places.first(where: { $0.version == 2 }),
+            (try? writeControl(place.path + "/cgroup.kill", "1")) != nil
+        {
+            return
+        }
+        for process in processes { Glibc.kill(process, SIGKILL) }
+    }
+
+    /// Whether a process is in it, ended ones that nobody has reaped included.
+    public var isPopulated: Bool {
+        if let place = places.first(where: { $0.version == 2 }) {
+            return Self.counter("populated", in: place.path + "/cgroup.events") == 1
+        }
+        return !processes.isEmpty
+    }
+
+    public var processes: [Int32] {
+        guard let place = places.first else { return [] }
+        let text = String(decoding: (try? readFile(place.path + "/cgroup.procs")) ?? [], as: UTF8.self)
+        return text.split(separator: "\n").compactMap { pid_t($0) }
+    }
+
+    /// Kills what is in it, waits until that is gone, and removes it. A process that the kernel cannot end now (it
+    /// waits for a disk or a network file system) is waited for.
+    ///
+    /// - Parameter patience: in milliseconds.
+    /// - Returns: whether it is gone.
+    @discardableResult
+    public func clear(patience: Int) -> Bool {
+        for round in 0... {
+            kill()
+            if remove() { return true }
+            guard round < patience else { break }
+            usleep(1000)
+        }
+        return false
+    }
+
+    /// Removes the groups. The kernel says EBUSY for a moment after the last process has ended.
+    ///
+    /// - Returns: whether none is left.
+    public func remove() -> Bool {
+        places.reduce(true) { isGone, place in (rmdir(place.path) == 0 || errno == ENOENT) && isGone }
+    }
+
+    // MARK: - Measuring
+
+    /// The most memory that was in use at one time, page cache included; nil where the kernel does not tell.
+    public var peakMemoryBytes: Int64? {
+        guard let place = place(of: .memory) else { return nil }
+        let file = place.version == 2 ? "/memory.peak" : "/memory.max_usage_in_bytes"
+        return Self.number(in: place.path + file)
+    }
+
+    /// Processes that the kernel has killed for want of memory.
+    public var outOfMemoryKills: Int64 {
+        guard let place = place(of: .memory) else { return 0 }
+        let file = place.version == 2 ? "/memory.events" : "/memory.oom_control"
+        return Self.counter("oom_kill", in: place.path + file) ?? 0
+    }
+
+    /// CPU time of all its processes, those that nobody waited for included; nil where the kernel does not tell.
+    public var cpuMicroseconds: (user: Int64, system: Int64)? {
+        guard let place = places.first(where: { $0.version == 2 }),
+            let bytes = try? readFile(place.path + "/cpu.stat", limit: 4096),
+            let user = Self.counter("user_usec", in: bytes), let system = Self.counter("system_usec", in: bytes)
+        else { return nil }
+        return (user, system)
+    }
+
+    private static func number(in path: String) -> Int64? {
+        guard let bytes = try? readFile(path, limit: 64) else { return nil }
+        return Int64(String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self))
+    }
+
+    private static func counter(_ name: String, in path: String) -> Int64? {
+        (try? readFile(path, limit: 4096)).flatMap { counter(name, in: $0) }
+    }
+
+    /// The number after a name at a line's beginning.
+    private static func counter(_ name: String, in bytes: [UInt8]) -> Int64? {
+        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+            let words = line.split(separator: UInt8(ascii: " "))
+            guard words.count == 2, words[0].elementsEqual(name.utf8) else { continue }
+            return Int64(String(decoding: words[1], as: UTF8.self))
+        }
+        return nil
+    }
+}
+
+extension ControlGroup.Place {
+    /// As it stands in an order: `2:memory,pids:/sys/fs/cgroup/berth/KEY/42@1`.
+    init(text: String) throws(KeepingError) {
+        let parts = text.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let version = Int(parts[0]), (1...2).contains(version), parts[2].hasPrefix("/") else {
+            throw .malformed("\"\(text)\" is no control group")
+        }
+        // A controller that this version does not know is one that it does not use.
+        let controllers = parts[1].split(separator: ",").compactMap { ControlGroup.Controller(rawValue: String($0)) }
+        self.init(version: version, controllers: controllers, path: String(parts[2]))
+    }
+
+    var text: String { "\(version):\(controllers.map(\.rawValue).joined(separator: ",")):\(path)" }
+}
+
+/// Writes a kernel's control file in one call; makes none.
+func writeControl(_ path: String, _ text: String) throws(KeepingError) {
+    let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .system("\(path) cannot be opened", errno) }
+    defer { close(descriptor) }
+    let bytes = Array(text.utf8)
+    guard write(descriptor, bytes, bytes.count) == bytes.count else {
+        throw .system("\(path) does not take \(text.prefix(100))", errno)
+    }
+}

@@ -1,0 +1,49 @@
+import BerthModel
+import Foundation
+import SwiftProtobuf
+
+/// Questions for checkpoints and their answers are the same in both directions.
+extension CheckpointQuestion {
+    init(_ wire: Berth_V1_ReadCheckpoint) throws {
+        guard let task = TaskID(wire.task) else {
+            throw MalformedFrame(description: "\"\(wire.task)\" names no task.")
+        }
+        let node = NodeName(wire.node)
+        guard node.isWellFormed else { throw MalformedFrame(description: "\"\(wire.node)\" is no name for a node.") }
+        self.init(
+            request: wire.request, node: node,
+            subject: CheckpointRequest(
+                task: task, path: wire.path.isEmpty ? nil : wire.path, offset: wire.offset, limit: wire.limit))
+    }
+
+    var wire: Berth_V1_ReadCheckpoint {
+        .with {
+            $0.request = request
+            $0.node = node.text
+            $0.task = subject.task.description
+            $0.path = subject.path ?? ""
+            $0.offset = subject.offset
+            $0.limit = subject.limit
+        }
+    }
+}
+
+extension CheckpointAnswer {
+    init(_ wire: Berth_V1_CheckpointPart) {
+        self.init(
+            request: wire.request,
+            part: CheckpointPart(
+                data: Array(wire.data), total: wire.total, isPending: wire.pending,
+                problem: wire.problem.isEmpty ? nil : wire.problem))
+    }
+
+    var wire: Berth_V1_CheckpointPart {
+        .with {
+            $0.request = request
+            $0.data = Data(part.data)
+            $0.total = part.total
+            $0.pending = part.isPending
+            $0.problem = part.problem ?? ""
+        }
+    }
+}

@@ -1,0 +1,142 @@
+#define _GNU_SOURCE
+#include "CLinuxLaunch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// Joins one control group: "0" stands for the process that writes.
+static int join(const char *path) {
+  int descriptor = open(path, O_WRONLY | O_CLOEXEC);
+  if (descriptor < 0) return -1;
+  ssize_t written = write(descriptor, "0", 1);
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return written == 1 ? 0 : -1;
+}
+
+// The ids, all groups, and then every capability that changing the user may have left: those that a program could
+// inherit survive a setresuid(2).
+static int become(const struct berth_launch *launch) {
+  if (syscall(SYS_setgroups, launch->further_group_count, launch->further_groups) != 0) return -1;
+  if (syscall(SYS_setresgid, launch->group, launch->group, launch->group) != 0) return -1;
+  if (syscall(SYS_setresuid, launch->user, launch->user, launch->user) != 0) return -1;
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct none[2];
+  memset(none, 0, sizeof none);
+  return (int)syscall(SYS_capset, &header, none);
+}
+
+static void bind_and_read_back(struct berth_launch *launch) {
+  if (launch->cpus != NULL && syscall(SYS_sched_setaffinity, 0, sizeof launch->granted_cpus, launch->cpus) < 0)
+    launch->cpu_error = errno;
+  if (launch->nodes != NULL &&
+      syscall(SYS_set_mempolicy, launch->memory_mode, launch->nodes, sizeof launch->granted_nodes * 8) < 0)
+    launch->memory_error = errno;
+  syscall(SYS_sched_getaffinity, 0, sizeof launch->granted_cpus, launch->granted_cpus);
+  if (syscall(SYS_get_mempolicy, &launch->granted_memory_mode, launch->granted_nodes,
+              sizeof launch->granted_nodes * 8, NULL, 0) < 0)
+    launch->granted_memory_mode = 0;
+}
+
+static void default_signals(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+// Each stream to its place, by way of numbers that are no place, so that none overwrites another.
+static int place_streams(const int *streams) {
+  int high[3];
+  for (int index = 0; index < 3; index++)
+    if ((high[index] = fcntl(streams[index], F_DUPFD, 3)) < 0) return -1;
+  for (int index = 0; index < 3; index++)
+    if (dup2(high[index], index) < 0) return -1;
+  return (int)syscall(SYS_close_range, 3, ~0U, 0);
+}
+
+static enum berth_launch_step prepare(struct berth_launch *launch) {
+  for (size_t index = 0; index < launch->group_count; index++) {
+    launch->failed_group = index;
+    if (join(launch->groups[index]) != 0) return BERTH_STEP_GROUP;
+  }
+  setsid();
+  bind_and_read_back(launch);
+  if (launch->changes_user && become(launch) != 0) return BERTH_STEP_USER;
+  if (chdir(launch->directory) != 0) return BERTH_STEP_DIRECTORY;
+  if (place_streams(launch->streams) != 0) return BERTH_STEP_STREAMS;
+  default_signals();
+  execve(launch->path, launch->argv, launch->envp);
+  return BERTH_STEP_PROGRAM;
+}
+
+pid_t berth_launch(struct berth_launch *launch) {
+  memset(launch->granted_cpus, 0, sizeof launch->granted_cpus);
+  memset(launch->granted_nodes, 0, sizeof launch->granted_nodes);
+  launch->granted_memory_mode = launch->cpu_error = launch->memory_error = 0;
+  launch->failed_step = BERTH_STEP_FORK;
+  volatile int error = 0;
+  // The child shares this memory and stops us until its program has begun or it has ended (vfork(2)): what it finds
+  // out stands here afterwards. A handler of ours must not run in it meanwhile.
+  sigset_t all, before;
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t child = vfork();
+  if (child == 0) {
+    launch->failed_step = prepare(launch);
+    error = errno;
+    _exit(127);
+  }
+  if (child < 0) error = errno;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (error == 0) return child;
+  if (child > 0) waitpid(child, NULL, 0);
+  errno = error;
+  return -1;
+}
+
+int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count) {
+  // The user last: it is what gives the right to change the others.
+  if (setgroups(count, groups) != 0 || setresgid((gid_t)-1, group, (gid_t)-1) != 0) return -1;
+  return setresuid((uid_t)-1, user, (uid_t)-1);
+}
+
+int berth_be_oneself(void) {
+  if (setresuid((uid_t)-1, getuid(), (uid_t)-1) != 0 || setresgid((gid_t)-1, getgid(), (gid_t)-1) != 0) return -1;
+  return setgroups(0, NULL);
+}
+
+int berth_is_cgroup2(const char *path) {
+  struct statfs status;
+  return statfs(path, &status) == 0 && status.f_type == 0x63677270;  // CGROUP2_SUPER_MAGIC
+}
+
+int berth_boot_alarm(int64_t milliseconds) {
+  int descriptor = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (descriptor < 0) return -1;
+  struct itimerspec time;
+  memset(&time, 0, sizeof time);
+  time.it_value.tv_sec = milliseconds / 1000;
+  time.it_value.tv_nsec = milliseconds % 1000 * 1000000 + 1;  // A zero would disarm it.
+  if (timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, NULL) == 0) return descriptor;
+  int error = errno;
+  close(descriptor);
+  errno = error;
+  return -1;
+}

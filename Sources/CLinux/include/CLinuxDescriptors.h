@@ -1,0 +1,14 @@
+// Descriptors that go from one process to another.
+#ifndef CLINUX_DESCRIPTORS_H
+#define CLINUX_DESCRIPTORS_H
+
+#include <stddef.h>
+
+// Sends bytes on a Unix socket, with these descriptors beside the first of them (unix(7), SCM_RIGHTS): how many bytes
+// went, or -1 with errno set. At most 8 descriptors.
+long berth_send_descriptors(int socket, const void *bytes, size_t count, const int *descriptors, size_t descriptor_count);
+// The user and the process at the other end of a Unix socket, as they were when it was connected or began to listen
+// (SO_PEERCRED): 0, or -1 with errno set.
+int berth_peer(int socket, unsigned *user, int *process);
+
+#endif

@@ -1,0 +1,71 @@
+// Starting a job's process in its control groups, bound, and as its user, in one step; and what else a keeper needs to
+// act for a user.
+#ifndef CLINUX_LAUNCH_H
+#define CLINUX_LAUNCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Where a start failed.
+enum berth_launch_step {
+  BERTH_STEP_FORK,
+  BERTH_STEP_GROUP,      // `failed_group` tells which
+  BERTH_STEP_USER,
+  BERTH_STEP_DIRECTORY,
+  BERTH_STEP_STREAMS,
+  BERTH_STEP_PROGRAM,
+};
+
+// What is to be started, and what the kernel granted it.
+struct berth_launch {
+  const char *path;
+  const char *directory;
+  char *const *argv;
+  char *const *envp;
+  int streams[3];
+
+  // Files `cgroup.procs` that the process joins, in this order.
+  const char *const *groups;
+  size_t group_count;
+
+  // PUs and NUMA nodes as bitmaps of BERTH_MAX_CPUS and BERTH_MAX_NODES bits; NULL binds to none. `memory_mode` as in
+  // set_mempolicy(2).
+  const uint64_t *cpus;
+  const uint64_t *nodes;
+  int memory_mode;
+
+  // Whether it becomes another user, with exactly these groups and no capability.
+  int changes_user;
+  uid_t user;
+  gid_t group;
+  const gid_t *further_groups;
+  size_t further_group_count;
+
+  // Of the process itself, just before its program began: its PUs, its memory policy and the nodes of that. The errno
+  // of a binding that the kernel refused, or 0.
+  uint64_t granted_cpus[128];
+  uint64_t granted_nodes[16];
+  int granted_memory_mode;
+  int cpu_error;
+  int memory_error;
+
+  enum berth_launch_step failed_step;
+  size_t failed_group;
+};
+
+// Starts the program in a session of its own, with default signal handlers, an empty mask and no other descriptor than
+// the three streams. The new process itself joins the groups, so nothing of it ever ran outside. Returns the process
+// (whose program has begun), or -1 with errno and `failed_step` set.
+pid_t berth_launch(struct berth_launch *launch);
+
+// Takes on, or gives back, a user's rights over files (the effective ids of the whole process). 0, or -1 with errno set.
+int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count);
+int berth_be_oneself(void);
+
+// Whether the path lies on a cgroup2 file system (statfs(2)): 1 or 0.
+int berth_is_cgroup2(const char *path);
+// A timerfd(2) of CLOCK_BOOTTIME that becomes readable at the time, in milliseconds since the boot; -1 with errno set.
+int berth_boot_alarm(int64_t milliseconds);
+
+#endif
