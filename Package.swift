@@ -108,7 +108,8 @@ let package = Package(
             name: "berth",
             dependencies: [
                 "BerthModel", "BerthPlanner", "BerthScheduling", "BerthWorkloads", "BerthDescription", "BerthTopology",
-                "BerthJournal", "BerthProtocol", "BerthAPI", "BerthController", "BerthExecution", "BerthAgent", "BerthWeb",
+                "BerthJournal", "BerthProtocol", "BerthAPI", "BerthController", "BerthExecution", "BerthAgent",
+                "BerthWeb",
                 "CLinux", "CZlib",
                 arguments, grpcCore, grpcTransport, httpClient, hummingbird, lifecycle, logging, nio, nioFoundation,
                 nioHTTP,

@@ -22,25 +22,40 @@ struct JobProcess {
         if let user = order.user {
             (launch.changes_user, launch.user, launch.group) = (1, user.id, user.group)
         }
-        id = Self.start(&launch, order, program: program)
-        guard id > 0 else { throw Self.problem(launch, order, program: program, errno) }
+        var joined = order.group.places
+        let home = order.group.birthplace.map { open($0.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } ?? -1
+        defer { if home >= 0 { close(home) } }
+        launch.birthplace = home
+        if home >= 0 { joined.removeAll { $0.version == 2 } }
+        var process = Self.start(&launch, order, joining: joined, program: program)
+        if process < 0, home >= 0, launch.failed_step == BERTH_STEP_FORK, [EINVAL, E2BIG, ENOSYS].contains(errno) {
+            // An older kernel: it joins there as well.
+            launch.birthplace = -1
+            joined = order.group.places
+            process = Self.start(&launch, order, joining: joined, program: program)
+        }
+        guard process > 0 else { throw Self.problem(launch, order, joining: joined, program: program, errno) }
+        id = process
         binding = Binding(order, granted: launch)
     }
 
-    private static func start(_ launch: inout berth_launch, _ order: LaunchOrder, program: String) -> pid_t {
+    private static func start(
+        _ launch: inout berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String
+    ) -> pid_t {
         let (texts, variables) = (CStrings(order.arguments), CStrings(order.environment))
-        let (entrances, paths) = (CStrings(order.group.entrances), CStrings([program, order.workingDirectory]))
-        let (cpus, nodes, groups) = (Binding.cpuWords(order), Binding.nodeWords(order), order.user?.groups ?? [])
+        let (entrances, paths) = (CStrings(groups.map(\.entrance)), CStrings([program, order.workingDirectory]))
+        let (cpus, nodes, furtherGroups) = (Binding.cpuWords(order), Binding.nodeWords(order), order.user?.groups ?? [])
         return withExtendedLifetime((texts, variables, entrances, paths)) {
             (cpus ?? []).withUnsafeBufferPointer { cpuWords in
                 (nodes ?? []).withUnsafeBufferPointer { nodeWords in
-                    groups.withUnsafeBufferPointer { groups in
+                    furtherGroups.withUnsafeBufferPointer { furtherGroups in
                         (launch.path, launch.directory) = (.init(paths[0]), .init(paths[1]))
                         (launch.argv, launch.envp) = (.init(texts.start), .init(variables.start))
-                        (launch.groups, launch.group_count) = (entrances.constantStart, order.group.places.count)
+                        (launch.groups, launch.group_count) = (entrances.constantStart, groups.count)
                         launch.cpus = cpus == nil ? nil : cpuWords.baseAddress
                         launch.nodes = nodes == nil ? nil : nodeWords.baseAddress
-                        (launch.further_groups, launch.further_group_count) = (groups.baseAddress, groups.count)
+                        launch.further_groups = furtherGroups.baseAddress
+                        launch.further_group_count = furtherGroups.count
                         return berth_launch(&launch)
                     }
                 }
@@ -49,11 +64,12 @@ struct JobProcess {
     }
 
     private static func problem(
-        _ launch: berth_launch, _ order: LaunchOrder, program: String, _ code: Int32
+        _ launch: berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String,
+        _ code: Int32
     ) -> LaunchProblem {
         switch launch.failed_step {
         case BERTH_STEP_GROUP:
-            LaunchProblem("The control group \(order.group.places[launch.failed_group].path) cannot be joined", code)
+            LaunchProblem("The control group \(groups[launch.failed_group].path) cannot be joined", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
         case BERTH_STEP_DIRECTORY:
             LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code)

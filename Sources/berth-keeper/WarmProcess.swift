@@ -94,7 +94,7 @@ struct WarmProcess {
     }
 
     private static func admit(_ process: pid_t, to group: ControlGroup) throws {
-        for entrance in group.entrances {
+        for entrance in group.places.map({ $0.path + "/cgroup.procs" }) {
             let file = open(entrance, O_WRONLY | O_CLOEXEC)
             guard file >= 0 else {
                 throw SlotProblem(description: "\(entrance) cannot be written: \(errorText(errno))")

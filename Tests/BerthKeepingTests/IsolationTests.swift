@@ -42,7 +42,7 @@ import Testing
         #expect(
             found.bases == [.init(version: 2, controllers: [.memory, .pids, .cpuset], path: root + "/svc/berth/k")])
         #expect(found.description == "cgroup v2 limits (memory, pids, cpuset) and kill")
-        #expect(found.group(of: "42@1").entrances == [root + "/svc/berth/k/42@1/cgroup.procs"])
+        #expect(found.group(of: "42@1").places.map(\.entrance) == [root + "/svc/berth/k/42@1/cgroup.procs"])
     }
 
     @Test func `an agent that its service manager has put aside works in the group above`() throws {

@@ -25,7 +25,11 @@ struct berth_launch {
   char *const *envp;
   int streams[3];
 
-  // Files `cgroup.procs` that the process joins, in this order.
+  // A version 2 control group's directory in which the process is born (CLONE_INTO_CGROUP, clone3(2)), or -1. Joining one
+  // afterwards waits for a grace period of the kernel, about 10 ms; being born there does not.
+  int birthplace;
+  // Files that the process writes `0` to so as to join a group, in this order: of version 1, `tasks`, which does not wait
+  // either for a process that moves itself.
   const char *const *groups;
   size_t group_count;
 
@@ -52,11 +56,13 @@ struct berth_launch {
 
   enum berth_launch_step failed_step;
   size_t failed_group;
+  int error;
 };
 
 // Starts the program in a session of its own, with default signal handlers, an empty mask and no other descriptor than
 // the three streams. The new process itself joins the groups, so nothing of it ever ran outside. Returns the process
-// (whose program has begun), or -1 with errno and `failed_step` set.
+// (whose program has begun), or -1 with errno and `failed_step` set; EINVAL, E2BIG or ENOSYS at BERTH_STEP_FORK where the
+// kernel knows no birthplace (before Linux 5.7).
 pid_t berth_launch(struct berth_launch *launch);
 
 // Takes on, or gives back, a user's rights over files (the effective ids of the whole process). 0, or -1 with errno set.
