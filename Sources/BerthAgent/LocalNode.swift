@@ -49,7 +49,7 @@ public struct LocalNode: Sendable {
             name: name, labels: configuration.labels, reservedCPUs: configuration.reservedCPUs,
             reservedMemoryBytes: configuration.reservedMemoryBytes, isEmulated: model != nil, inventory: inventory,
             inventoryDigest: try Self.digest(of: inventory), stack: stack, agentVersion: agentVersion,
-            isolation: model == nil ? "session, process group and subreaper" : "none: emulated")
+            isolation: model == nil ? "" : "none: emulated")  // A real one's is established by its agent.
         registration.address = configuration.address
         registration.pools = configuration.pools.isEmpty ? nil : configuration.pools
     }

@@ -240,7 +240,8 @@ public struct OutputTail: Hashable, Sendable, Codable {
 public struct Usage: Hashable, Sendable, Codable {
     @Microseconds public var userCPUTime: Duration
     @Microseconds public var systemCPUTime: Duration
-    /// The largest resident size of one of its processes.
+    /// Of all its processes together, the file cache included, where the node has control groups; else the largest
+    /// resident size of one of them.
     public var peakMemoryBytes: Int64
     public var readBytes: Int64
     public var writtenBytes: Int64
