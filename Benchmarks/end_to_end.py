@@ -75,6 +75,32 @@ class Berth:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Client:
+    """One connection that stays: programs that start for each call would be a load of their own."""
+
+    def __init__(self, berth):
+        self.connection = UnixConnection(os.path.join(berth.state, "berth.sock"))
+
+    def call(self, method, path, document=None):
+        body = json.dumps(document) if document is not None else None
+        self.connection.request(method, "/api/v1" + path, body, {"content-type": "application/json"})
+        answer = self.connection.getresponse()
+        text = answer.read()
+        if answer.status not in (200, 201):
+            sys.exit(f"{method} {path} was answered with {answer.status}: {text.decode()}")
+        return json.loads(text)
+
+    def submit(self, job):
+        return self.call("POST", "/jobs", {"key": str(uuid.uuid4()), "jobs": [job]})["jobs"][0]
+
+    def wait(self, job):
+        """The job, ended."""
+        while True:
+            answer = self.call("GET", f"/jobs/{job}/wait")
+            if answer["state"] in ("succeeded", "failed", "cancelled", "timedOut"):
+                return answer
+
+
 def timed(action):
     begin = time.perf_counter()
     action()
@@ -101,17 +127,10 @@ def array(berth, count):
 
 def submissions(berth, count):
     """Acknowledged submissions a second from one running client; the jobs are held, so that nothing else runs."""
-    connection = UnixConnection(os.path.join(berth.state, "berth.sock"))
-    connection.connect()
+    client = Client(berth)
     begin = time.perf_counter()
     for _ in range(count):
-        job = {"name": "held", "command": ["true"], "workingDirectory": "/", "hold": True}
-        body = json.dumps({"key": str(uuid.uuid4()), "jobs": [job]})
-        connection.request("POST", "/api/v1/jobs", body, {"content-type": "application/json"})
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 201:
-            sys.exit(f"A submission was answered with {answer.status}.")
+        client.submit({"name": "held", "command": ["true"], "workingDirectory": "/", "hold": True})
     return count / (time.perf_counter() - begin)
 
 
@@ -124,10 +143,11 @@ def start_latencies(berth, count):
                    "clock_gettime(CLOCK_REALTIME, &t); printf(\"%lld\\n\", t.tv_sec * 1000000LL + t.tv_nsec / 1000); }\n")
     compiled = subprocess.run(["cc", "-O1", "-o", static, static + ".c"], capture_output=True).returncode == 0
     command = [static] if compiled else [sys.executable, "-S", "-c", script]
+    client = Client(berth)
     latencies = []
     for _ in range(count):
-        job = berth.run("submit", "--", *command)
-        berth.run("wait", job)
+        job = client.submit({"name": "stamp", "command": command, "workingDirectory": "/"})
+        client.wait(job)
         first = int(berth.run("logs", job))
         submitted = berth.rows(f"SELECT submitted_us AS t FROM job WHERE id = {job}")[0]["t"]
         latencies.append((first - submitted) / 1000)

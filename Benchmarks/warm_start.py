@@ -14,10 +14,9 @@ import os
 import statistics
 import sys
 import time
-import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from end_to_end import Berth, UnixConnection, ROOT  # noqa: E402
+from end_to_end import Berth, Client, ROOT  # noqa: E402
 
 
 def main():
@@ -37,7 +36,7 @@ def main():
             + json.dumps([python, "-m", "berth_worker", "--import", options.modules])
             + "\n    slots: {minimum: 0, maximum: 1, idle: 1h}\n")
     berth.run("up", "--detach", "--agent-config", settings)
-    connection = UnixConnection(os.path.join(berth.state, "berth.sock"))
+    client = Client(berth)
     code = f"import time; import {options.modules}; print(time.clock_gettime_ns(time.CLOCK_REALTIME))"
 
     def start(pool):
@@ -45,11 +44,9 @@ def main():
                "workingDirectory": berth.state}
         if pool:
             job["pool"] = "warm"
-        connection.request("POST", "/api/v1/jobs", json.dumps({"key": str(uuid.uuid4()), "jobs": [job]}), {"Content-Type": "application/json"})
-        answer = json.loads(connection.getresponse().read())
+        number = client.submit(job)
         accepted = time.clock_gettime_ns(time.CLOCK_REALTIME)
-        number = answer["jobs"][0]
-        berth.run("wait", number)
+        client.wait(number)
         record = json.loads(berth.run("show", number, "--json"))
         isWarm = ((record["attempts"][0].get("pool") or {}).get("secondsSaved") or 0) > 0
         return (int(berth.run("logs", number)) - accepted) / 1e6, isWarm

@@ -8,7 +8,7 @@ import Synchronization
 /// Attempts as processes, each under a keeper of its own.
 package final class KeeperExecution: Execution {
     private let registration: NodeRegistration
-    private let keeper: String
+    private let nursery: KeeperNursery
     private let events: AsyncStream<ExecutionEvent>.Continuation
     private let watcher: DescriptorWatcher
     private let attemptsPath: String
@@ -50,7 +50,6 @@ package final class KeeperExecution: Execution {
         self.isolation = isolation
         users = JobUsers(allowsRoot: allowsRoot)
         self.registration = registration
-        self.keeper = keeper
         self.data = data
         self.events = events
         attemptsPath = try RuntimeDirectory.attempts(of: stateDirectory)
@@ -59,6 +58,7 @@ package final class KeeperExecution: Execution {
         try FileManager.default.createDirectory(
             atPath: logsPath, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         watcher = try DescriptorWatcher()
+        nursery = KeeperNursery(program: keeper, attempts: attemptsPath, log: logsPath + "/keepers.log")
         pools = WarmPools(
             registration.pools ?? [], parent: attemptsPath, shortParent: shortAttemptsPath, logs: logsPath,
             keeper: keeper,
@@ -99,7 +99,8 @@ package final class KeeperExecution: Execution {
         if isAlive, let socket = try? handle.order().warmSocket { pools.adopt(id, from: socket) }
         if let record, case .running = record.phase, isAlive {
             live.withLock { $0[id] = Live(directory: directory, order: order, handle: handle) }
-            watch(handle, record.keeper.id, id)
+            measure(handle, id)
+            watch(record.keeper.id, id)
             return .running(launch(record, directory, order))
         }
         if isAlive {
@@ -117,11 +118,11 @@ package final class KeeperExecution: Execution {
         while handle.isAlive {
             if let record = try? handle.record() {
                 began(record, id)
-                return
+                return watch(record.keeper.id, id)
             }
             usleep(2000)
         }
-        finish(id)
+        keeperEnded(id)
     }
 
     // MARK: - Starting
@@ -161,26 +162,9 @@ package final class KeeperExecution: Execution {
                         endTime: .now))
                 return
             }
-            var ends: [Int32] = [-1, -1]
-            guard berth_pipe(&ends) == 0 else { throw ExecutionProblem("A pipe cannot be had", errno) }
-            defer { close(ends[1]) }
-            let answer = ends[0]
-            let handle: KeeperHandle
-            do {
-                handle = try KeeperHandle.launch(
-                    keeperOrder(order, directory, user), in: directory.path, program: keeper, answer: ends[1])
-            } catch {
-                close(answer)
-                throw error
-            }
-            live.withLock { $0[id]?.handle = handle }
-            watcher.whenReadable(answer) { [self] in
-                let bytes = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
-                    count = max(0, read(answer, buffer.baseAddress, buffer.count))
-                }
-                close(answer)
-                if let record = try? KeeperRecord(bytes: bytes) { began(record, id) } else { finish(id) }
-            }
+            let answers = try nursery.launch(keeperOrder(order, directory, user), in: directory.path)
+            live.withLock { $0[id]?.handle = directory.keeper }
+            listen(to: answers, of: id)
         } catch {
             finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
         }
@@ -318,6 +302,23 @@ package final class KeeperExecution: Execution {
 
     // MARK: - What keepers say
 
+    /// Hears each record of a keeper that this agent has started, up to its end.
+    private func listen(to answers: Int32, of id: AttemptID) {
+        watcher.whenReadable(answers) { [self] in
+            let bytes = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+                count = max(0, read(answers, buffer.baseAddress, buffer.count))
+            }
+            let record = try? KeeperRecord(bytes: bytes)
+            if let record, case .running = record.phase {
+                began(record, id)
+                return listen(to: answers, of: id)
+            }
+            // It has told its last, or was killed before it could.
+            close(answers)
+            keeperEnded(id, record)
+        }
+    }
+
     private func began(_ record: KeeperRecord, _ id: AttemptID) {
         guard let attempt = live.withLock({ $0[id] }), let handle = attempt.handle else { return }
         if record.slotProblem != nil, let use = attempt.pool { pools.slotFailed(id, use) }
@@ -325,15 +326,12 @@ package final class KeeperExecution: Execution {
             var launch = launch(record, attempt.directory, attempt.order)
             if launch.pool == nil { launch.pool = attempt.pool }
             events.yield(.launched(id, launch))
-            watch(handle, record.keeper.id, id)
+            measure(handle, id)
             if let stop = attempt.stop { end(handle, stop) }
-        } else {
-            watch(handle, record.keeper.id, id)
         }
     }
 
-    /// Watches an attempt that has a keeper, until its end.
-    private func watch(_ handle: KeeperHandle, _ process: Int32, _ id: AttemptID) {
+    private func measure(_ handle: KeeperHandle, _ id: AttemptID) {
         if let order = live.withLock({ $0[id]?.order }) {
             let group = isolation.group(of: id.description)
             meter?.begin(id, order.allocation(on: registration.name).devices) {
@@ -341,20 +339,28 @@ package final class KeeperExecution: Execution {
                 return Set(processes.isEmpty ? (try? handle.record())?.job.map { [$0.id] } ?? [] : processes)
             }
         }
+    }
+
+    /// Waits for the end of a keeper that an earlier agent has started.
+    private func watch(_ process: Int32, _ id: AttemptID) {
         let descriptor = KeeperHandle.endDescriptor(of: process)
-        guard descriptor >= 0 else { return finish(id) }
+        guard descriptor >= 0 else { return keeperEnded(id) }
         watcher.whenReadable(descriptor) { [self] in
             close(descriptor)
-            handle.reap()
-            let isSlow = live.withLock { $0[id].map { data.mustFinish($0.order) } ?? false }
-            if isSlow { Thread.detachNewThread { [self] in finish(id) } } else { finish(id) }
+            keeperEnded(id)
         }
     }
 
-    private func finish(_ id: AttemptID) {
+    /// - Parameter record: the keeper's last, where it was heard.
+    private func keeperEnded(_ id: AttemptID, _ record: KeeperRecord? = nil) {
+        let isSlow = live.withLock { $0[id].map { data.mustFinish($0.order) } ?? false }
+        if isSlow { Thread.detachNewThread { [self] in finish(id, record) } } else { finish(id, record) }
+    }
+
+    private func finish(_ id: AttemptID, _ record: KeeperRecord? = nil) {
         guard let attempt = live.withLock({ $0[id] }) else { return }
         let handle = attempt.handle ?? attempt.directory.keeper
-        finish(id, end(of: try? handle.record(), handle, attempt.directory, attempt.order))
+        finish(id, end(of: record ?? (try? handle.record()), handle, attempt.directory, attempt.order))
     }
 
     private func finish(_ id: AttemptID, _ end: AttemptEnd) {

@@ -94,6 +94,9 @@ public struct ControlGroup: Equatable, Sendable {
     private func confine(_ limits: Limits) -> [String] {
         guard let place = place(of: .cpuset) else { return [] }
         var notes: [String] = []
+        // Or each change has the kernel work out anew between which PUs it balances load (cpuset(7)), which is slow, and
+        // in vain: the whole machine above balances its load as before.
+        if place.version == 1 { try? writeControl(place.path + "/cpuset.sched_load_balance", "0") }
         let above = place.path.lastIndex(of: "/").map { String(place.path[..<$0]) } ?? ""
         for (file, numbers) in [("cpuset.cpus", limits.cpus), ("cpuset.mems", limits.numaNodes)] {
             guard !numbers.isEmpty || place.version == 1 else { continue }
@@ -112,7 +115,7 @@ public struct ControlGroup: Equatable, Sendable {
     // MARK: - Ending
 
     /// Kills every process in the groups, once. By `cgroup.kill` nobody can fork out of it (Linux 5.14 and later, in
-    /// version 2); without that, call again until `isPopulated` is false.
+    /// version 2); without that, call again until `remove` succeeds.
     public func kill() {
         if let place = places.first(where: { $0.version == 2 }),
             (try? writeControl(place.path + "/cgroup.kill", "1")) != nil
@@ -120,14 +123,6 @@ public struct ControlGroup: Equatable, Sendable {
             return
         }
         for process in processes { Glibc.kill(process, SIGKILL) }
-    }
-
-    /// Whether a process is in it, ended ones that nobody has reaped included.
-    public var isPopulated: Bool {
-        if let place = places.first(where: { $0.version == 2 }) {
-            return Self.counter("populated", in: place.path + "/cgroup.events") == 1
-        }
-        return !processes.isEmpty
     }
 
     public var processes: [Int32] {
@@ -155,6 +150,7 @@ public struct ControlGroup: Equatable, Sendable {
     /// Removes the groups. The kernel says EBUSY for a moment after the last process has ended.
     ///
     /// - Returns: whether none is left.
+    @discardableResult
     public func remove() -> Bool {
         places.reduce(true) { isGone, place in (rmdir(place.path) == 0 || errno == ENOENT) && isGone }
     }

@@ -16,7 +16,7 @@ public struct KeeperHandle: Sendable {
         throws(KeepingError)
         -> KeeperHandle
     {
-        try replaceFile(directory + "/order", with: order.bytes, isDurable: false)
+        try write(order, in: directory)
         let null = open("/dev/null", O_RDWR | O_CLOEXEC)
         let complaints = open(directory + "/keeper.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         defer {
@@ -29,6 +29,11 @@ public struct KeeperHandle: Sendable {
         let code = berth_spawn(&pid, program, nil, words + [nil], [nil], null, answer ?? null, complaints)
         guard code == 0 else { throw .system("\(program) cannot be run", code) }
         return KeeperHandle(directory: directory, child: pid)
+    }
+
+    /// Puts an order where a keeper looks for it.
+    public static func write(_ order: LaunchOrder, in directory: String) throws(KeepingError) {
+        try replaceFile(directory + "/order", with: order.bytes, isDurable: false)
     }
 
     /// Takes hold of a keeper that was started before.

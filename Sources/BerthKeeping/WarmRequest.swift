@@ -1,11 +1,13 @@
 /// What a keeper asks of a warm slot: one line of JSON, as `docs/pools.md` has it.
 public struct WarmRequest {
     /// Grows where an older server would misunderstand.
-    public static let version = 1
+    public static let version = 2
 
     private let order: LaunchOrder
+    private let groupCount: Int
 
-    public init(_ order: LaunchOrder) { self.order = order }
+    /// - Parameter groupCount: how many control groups' entrances go along, as descriptors after the three streams.
+    public init(_ order: LaunchOrder, groupCount: Int) { (self.order, self.groupCount) = (order, groupCount) }
 
     /// With its newline.
     public var line: [UInt8] {
@@ -14,7 +16,7 @@ public struct WarmRequest {
             "\"version\":\(Self.version)", "\"arguments\":\(Self.list(order.arguments))",
             "\"environment\":\(Self.list(order.environment))", "\"directory\":\(Self.text(order.workingDirectory))",
             "\"cpus\":[\(LaunchOrder.text(order.cpus))]", "\"numaNodes\":[\(LaunchOrder.text(order.numaNodes))]",
-            "\"memoryPolicy\":\(memoryMode)",
+            "\"memoryPolicy\":\(memoryMode)", "\"groups\":\(groupCount)",
         ]
         return Array("{\(fields.joined(separator: ","))}\n".utf8)
     }

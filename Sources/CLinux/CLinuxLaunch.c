@@ -128,6 +128,20 @@ pid_t berth_launch(struct berth_launch *launch) {
   return -1;
 }
 
+pid_t berth_fork(void) {
+  pid_t child = fork();
+  if (child != 0) return child;
+  setsid();
+  default_signals();
+  return 0;
+}
+
+int berth_settle(const char *name, int standard_input, int standard_output) {
+  prctl(PR_SET_NAME, name, 0, 0, 0);
+  if (dup2(standard_input, 0) < 0 || dup2(standard_output, 1) < 0) return -1;
+  return (int)syscall(SYS_close_range, 3, ~0U, 0);
+}
+
 int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count) {
   // The user last: it is what gives the right to change the others.
   if (setgroups(count, groups) != 0 || setresgid((gid_t)-1, group, (gid_t)-1) != 0) return -1;

@@ -78,9 +78,14 @@ struct Keeper {
     /// Leaves `job` alone where the slot cannot start it.
     private mutating func startWarm(from socket: String) throws {
         do {
-            let process = try WarmProcess(order, socket: socket)
+            // A process that is not born in a group of version 2 has the kernel wait for all processors as it joins
+            // (10 ms). Where it would only serve the kill, the other groups do, and the slot's guardian.
+            let bare = order.group.places.filter { $0.version == 2 && $0.controllers.isEmpty }
+            let group = ControlGroup(places: order.group.places.filter { !bare.contains($0) })
+            let process = try WarmProcess(order, in: group.places.isEmpty ? order.group : group, socket: socket)
             (warm, job) = (process, process.id)
             take(process.binding)
+            if !group.places.isEmpty { ControlGroup(places: bare).remove() }
         } catch let problem as WarmProcess.SlotProblem {
             record.slotProblem = problem.description
         }
@@ -113,12 +118,9 @@ struct Keeper {
         tellAgent()
     }
 
-    /// The agent that started this keeper, if it still lives, reads the first record from standard output and need not
-    /// look for it.
-    private func tellAgent() {
-        writeAll(record.bytes, to: 1)
-        dup2(0, 1)
-    }
+    /// The agent that started this keeper, if it still lives, reads each record from standard output and need not look
+    /// for it; and it hears of the keeper's end.
+    private func tellAgent() { writeAll(record.bytes, to: 1) }
 
     // MARK: - Waiting
 

@@ -22,17 +22,21 @@ struct WarmProcess {
         let description: String
     }
 
-    /// Starts the order's job from the slot that listens at `socket`, in the order's control groups, which exist.
+    /// Starts the order's job from the slot that listens at `socket`.
     ///
+    /// - Parameter group: exists.
     /// - Throws: `SlotProblem`, or as `JobProcess` does what is wrong with the order itself.
-    init(_ order: LaunchOrder, socket: String) throws {
+    init(_ order: LaunchOrder, in group: ControlGroup, socket: String) throws {
         let streams = try JobStreams(order)
         defer { streams.close() }
+        let entrances = try Self.entrances(of: group)
+        defer { for entrance in entrances { close(entrance) } }
         let connection = try Self.connection(to: socket, of: order)
         do {
-            try Self.send(WarmRequest(order).line, streams, to: connection)
+            let line = WarmRequest(order, groupCount: entrances.count).line
+            try Self.send(line, [streams.input, streams.output, streams.error] + entrances, to: connection)
             id = try Self.process(of: order, on: connection)
-            try Self.admit(id, to: order.group)
+            try Self.check(id, isIn: group)
             guard writeAll(Array("go\n".utf8), to: connection) else {
                 throw SlotProblem(description: "the slot hung up")
             }
@@ -71,9 +75,8 @@ struct WarmProcess {
         return connection
     }
 
-    private static func send(_ line: [UInt8], _ streams: JobStreams, to connection: Int32) throws {
-        let numbers = [streams.input, streams.output, streams.error]
-        let sent = berth_send_descriptors(connection, line, line.count, numbers, numbers.count)
+    private static func send(_ line: [UInt8], _ descriptors: [Int32], to connection: Int32) throws {
+        let sent = berth_send_descriptors(connection, line, line.count, descriptors, descriptors.count)
         guard sent > 0, writeAll(Array(line[Int(sent)...]), to: connection) else {
             throw SlotProblem(description: "the slot takes no request")
         }
@@ -93,15 +96,23 @@ struct WarmProcess {
         return process
     }
 
-    private static func admit(_ process: pid_t, to group: ControlGroup) throws {
-        for entrance in group.places.map({ $0.path + "/cgroup.procs" }) {
-            let file = open(entrance, O_WRONLY | O_CLOEXEC)
+    /// The files that the process joins its groups by. The right to do so is the keeper's, who opens them (cgroups(7)): the
+    /// process is another user's.
+    private static func entrances(of group: ControlGroup) throws -> [Int32] {
+        try group.places.map { place in
+            let file = open(place.entrance, O_WRONLY | O_CLOEXEC)
             guard file >= 0 else {
-                throw SlotProblem(description: "\(entrance) cannot be written: \(errorText(errno))")
+                throw SlotProblem(description: "\(place.entrance) cannot be written: \(errorText(errno))")
             }
-            defer { close(file) }
-            guard writeAll(Array("\(process)".utf8), to: file) else {
-                throw SlotProblem(description: "\(entrance) does not take process \(process): \(errorText(errno))")
+            return file
+        }
+    }
+
+    /// A slot's word is not enough for it.
+    private static func check(_ process: pid_t, isIn group: ControlGroup) throws {
+        for place in group.places {
+            guard ControlGroup(places: [place]).processes.contains(process) else {
+                throw SlotProblem(description: "process \(process), which the slot names, is not in \(place.path)")
             }
         }
     }

@@ -64,7 +64,7 @@ final class Stage {
     /// - Returns: the keeper, and what it said first.
     func launch(_ order: LaunchOrder) throws -> (keeper: KeeperHandle, first: KeeperRecord) {
         var ends: [Int32] = [-1, -1]
-        try #require(berth_pipe(&ends) == 0)
+        try #require(berth_message_pair(&ends) == 0)
         let handle: KeeperHandle
         do {
             defer { close(ends[1]) }
@@ -72,7 +72,7 @@ final class Stage {
         }
         handles.append(handle)
         defer { close(ends[0]) }
-        return (handle, try KeeperRecord(bytes: bytes(from: ends[0], until: { _ in false })))
+        return (handle, try KeeperRecord(bytes: message(from: ends[0])))
     }
 
     /// Waits for the keeper's end.
@@ -139,6 +139,15 @@ final class Stage {
             if count > 0 { bytes += byte }
         }
         return bytes
+    }
+
+    /// What a keeper says at one time.
+    private func message(from descriptor: Int32) throws -> [UInt8] {
+        var polled = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        try #require(poll(&polled, 1, Self.patience) == 1, "nothing came")
+        return [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+            count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+        }
     }
 
     /// Connects to the job's socket, as a job's library does.

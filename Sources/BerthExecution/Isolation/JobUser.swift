@@ -1,6 +1,7 @@
 import BerthKeeping
 import Foundation
 package import Glibc
+import Synchronization
 
 /// The user that a job's processes are, where that is another than the agent's.
 package struct JobUser: Hashable, Sendable {
@@ -110,12 +111,14 @@ package struct JobUser: Hashable, Sendable {
     }
 }
 
-/// As whom the jobs of a node run.
-package struct JobUsers: Sendable {
+/// As whom the jobs of a node run. Answers are kept for a few seconds, since the database may be far away and many jobs
+/// come at once.
+package final class JobUsers: Sendable {
     /// Whether a job may be root's.
     package let allowsRoot: Bool
     /// Whether the agent can be somebody else at all.
     package let isRoot: Bool
+    private let known = Mutex<[String: (user: JobUser, until: ContinuousClock.Instant)]>([:])
 
     package init(allowsRoot: Bool, isRoot: Bool = getuid() == 0) {
         self.allowsRoot = allowsRoot
@@ -126,7 +129,7 @@ package struct JobUsers: Sendable {
     /// - Throws: a sentence, where it may not run here.
     package func user(of submitter: String) throws -> JobUser? {
         guard isRoot else { return nil }
-        guard let user = try JobUser(named: submitter) else {
+        guard let user = try lookUp(submitter) else {
             throw ExecutionProblem(
                 "This node has no user \"\(submitter)\", as whom the job is to run. Make one, or submit as another.")
         }
@@ -137,5 +140,16 @@ package struct JobUsers: Sendable {
             )
         }
         return nil
+    }
+
+    private func lookUp(_ name: String) throws -> JobUser? {
+        let now = ContinuousClock.now
+        if let known = known.withLock({ $0[name] }), known.until > now { return known.user }
+        let found = try JobUser(named: name)
+        known.withLock { known in
+            known = known.filter { $0.value.until > now }
+            known[name] = found.map { ($0, now + .seconds(5)) }
+        }
+        return found
     }
 }

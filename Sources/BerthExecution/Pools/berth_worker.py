@@ -2,9 +2,9 @@
 
     python3 -m berth_worker --import numpy --import scipy.linalg --socket PATH
 
-The protocol, version 1, is in docs/pools.md. The server forks a guardian for each connection, and the guardian forks the
-job: the guardian is the job's parent and lives as long as the job, so that one job has nothing to do with another's.
-Only the standard library is needed. Python 3.9 or newer.
+The protocol, version 2, is in docs/pools.md. For each job there is a pair of processes, forked before it is needed: the
+job's own, and its guardian, which is its parent and lives as long as the job, so that one job has nothing to do with
+another's. Only the standard library is needed. Python 3.9 or newer.
 """
 
 import argparse
@@ -22,11 +22,14 @@ import sys
 import time
 import types
 
-VERSION = 1
+VERSION = 2
 # A job's arguments and environment; execve(2) itself takes no more than a quarter of the stack's limit, 2 MiB.
 LONGEST_REQUEST = 8 << 20
 # set_mempolicy(2) and get_mempolicy(2), by machine.
 MEMORY_POLICY_CALLS = {"x86_64": (238, 239), "aarch64": (237, 236)}
+# At most so many control groups does a job join, one a hierarchy.
+MOST_GROUPS = 5
+LIBRARY = ctypes.CDLL(None)
 
 
 class Refused(Exception):
@@ -46,9 +49,9 @@ def main():
     # What is imported is never garbage: the collector does not write on its pages, and they stay shared.
     gc.collect()
     gc.freeze()
-    connection = serve(listener(options.socket, took))
-    job = guard(connection)
-    run(job)
+    server = listener(options.socket, took)
+    serve()
+    run(guard(server))
 
 
 def listener(path, seconds):
@@ -62,49 +65,58 @@ def listener(path, seconds):
     return server
 
 
-def serve(server):
-    """Accepts for ever. Returns a connection in a new process, its guardian."""
+def serve():
+    """Has a guardian ready at all times, and never returns; except in a new guardian."""
     # Guardians are reaped by the kernel.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        connection, _ = server.accept()
         sys.stdout.flush()
         sys.stderr.flush()
+        waiting, held = os.pipe()
         try:
             is_guardian = os.fork() == 0
-        except OSError as error:
-            tell(connection, f"refused no process can be had: {error}")
+        except OSError:
+            # The next connection waits until there is a process to be had.
+            time.sleep(0.1)
             is_guardian = False
         if is_guardian:
-            server.close()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            return connection
-        connection.close()
+            # Left open: when it closes, this guardian is taken.
+            globals()["held_while_free"] = held
+            os.close(waiting)
+            return
+        os.close(held)
+        os.read(waiting, 1)
+        os.close(waiting)
 
 
-def guard(connection):
+def guard(server):
     """Watches over one job, to its end, and never returns; except in the job's process, where it returns the job."""
     os.setsid()
     # prctl(2), PR_SET_CHILD_SUBREAPER: whatever the job leaves behind becomes this process's child.
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
-    # A connection that says nothing is nobody's.
-    connection.settimeout(10)
-    streams = []
-    try:
-        job = receive(connection, streams)
-    except (Refused, OSError, ValueError) as error:
-        tell(connection, f"refused {error}")
-        os._exit(1)
-    try:
-        pid = os.fork()
-    except OSError as error:
-        tell(connection, f"refused no process can be had: {error}")
-        os._exit(1)
+    LIBRARY.prctl(36, 1, 0, 0, 0)
+    here, there = socket.socketpair()
+    pid = os.fork()
     if pid == 0:
-        return begin(job, connection, streams)
-    for stream in streams:
-        os.close(stream)
+        here.close()
+        server.close()
+        os.close(held_while_free)
+        return begin(there)
+    there.close()
     end_of_process = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(end_of_process, select.POLLIN)
+    poller.register(server.fileno(), select.POLLIN)
+    if any(descriptor == end_of_process for descriptor, _ in poller.poll()):
+        os._exit(1)
+    connection, _ = server.accept()
+    server.close()
+    os.close(held_while_free)
+    try:
+        socket.send_fds(here, [b"!"], [connection.fileno()])
+    except OSError:
+        os._exit(1)
+    here.close()
     # The job itself speaks until it begins; from then on the connection says nothing but that the keeper is gone.
     poller = select.poll()
     poller.register(end_of_process, select.POLLIN)
@@ -142,14 +154,10 @@ def end_all(job):
         time.sleep(0.001)
 
 
-def receive(connection, streams):
-    """Reads the request: one line of JSON, with the three standard streams beside its first byte."""
-    numbers = array.array("i")
-    data, ancillary, _, _ = connection.recvmsg(1 << 16, socket.CMSG_LEN(3 * numbers.itemsize))
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            numbers.frombytes(content[: len(content) - len(content) % numbers.itemsize])
-    streams.extend(numbers)
+def receive(connection):
+    """Reads the request: one line of JSON, with the job's streams and the entrances of its control groups beside its
+    first byte. Returns the job, and all these descriptors."""
+    data, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 3 + MOST_GROUPS)
     parts = [data]
     size = len(data)
     while not parts[-1].endswith(b"\n"):
@@ -161,14 +169,32 @@ def receive(connection, streams):
     job = json.loads(b"".join(parts))
     if job.get("version") != VERSION:
         raise Refused(f"this server speaks version {VERSION}, and was spoken to in version {job.get('version')}")
-    if len(streams) != 3:
-        raise Refused(f"a job has three streams; here came {len(streams)}")
-    return job
+    if len(descriptors) != 3 + job["groups"]:
+        raise Refused(f"a job has three streams and {job['groups']} groups; here came {len(descriptors)} descriptors")
+    return job, descriptors
 
 
-def begin(job, connection, streams):
-    """In the job's process: becomes what the request says, once the keeper has it where it belongs."""
+def begin(guardian):
+    """In the job's process: waits for a job, and becomes what the request says, once the keeper has seen it where it
+    belongs."""
     os.setsid()
+    _, descriptors, _, _ = socket.recv_fds(guardian, 1, 1)
+    if not descriptors:
+        os._exit(1)
+    guardian.close()
+    connection = socket.socket(fileno=descriptors[0])
+    # A connection that says nothing is nobody's.
+    connection.settimeout(10)
+    try:
+        job, descriptors = receive(connection)
+        streams, groups = descriptors[:3], descriptors[3:]
+        for group in groups:
+            # cgroups(7): it moves itself, which the kernel does at once; to move another it waits for all processors.
+            os.write(group, b"0")
+            os.close(group)
+    except (Refused, OSError, ValueError, KeyError, TypeError) as error:
+        tell(connection, f"refused {error}")
+        os._exit(1)
     tell(connection, f"process {os.getpid()}")
     if connection.recv(3) != b"go\n":
         os._exit(1)
@@ -202,15 +228,14 @@ def bind_memory(mode, nodes):
     calls = MEMORY_POLICY_CALLS.get(os.uname().machine)
     if calls is None:
         return "0"
-    library = ctypes.CDLL(None)
     words = (ctypes.c_ulong * 16)()
     if mode and nodes:
         for node in nodes:
             words[node // 64] |= 1 << node % 64
-        library.syscall(calls[0], mode, words, 1025)
+        LIBRARY.syscall(calls[0], mode, words, 1025)
     granted = ctypes.c_int(0)
     found = (ctypes.c_ulong * 16)()
-    if library.syscall(calls[1], ctypes.byref(granted), found, 1024, None, 0) != 0:
+    if LIBRARY.syscall(calls[1], ctypes.byref(granted), found, 1024, None, 0) != 0:
         return "0"
     numbers = [str(node) for node in range(1024) if found[node // 64] >> node % 64 & 1]
     return f"{granted.value} {','.join(numbers)}".rstrip()

@@ -11,4 +11,10 @@ long berth_send_descriptors(int socket, const void *bytes, size_t count, const i
 // (SO_PEERCRED): 0, or -1 with errno set.
 int berth_peer(int socket, unsigned *user, int *process);
 
+// Two ends of a connection that keeps messages apart (SOCK_SEQPACKET, unix(7)): 0, or -1 with errno set.
+int berth_message_pair(int ends[2]);
+// Waits for a message, and for the descriptor beside it, which is -1 where none came: how many bytes came, 0 after the
+// other end has hung up, or -1 with errno set.
+long berth_receive_descriptor(int socket, void *bytes, size_t room, int *descriptor);
+
 #endif

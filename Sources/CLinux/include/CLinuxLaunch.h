@@ -65,6 +65,12 @@ struct berth_launch {
 // kernel knows no birthplace (before Linux 5.7).
 pid_t berth_launch(struct berth_launch *launch);
 
+// fork(2) of a process with one thread, which Swift does not offer. The child leads a session of its own.
+pid_t berth_fork(void);
+// Names the process in lists (the first 15 bytes), makes the two descriptors its standard input and output, and closes
+// all others but standard error: 0, or -1 with errno set. None of the first three may be closed before.
+int berth_settle(const char *name, int standard_input, int standard_output);
+
 // Takes on, or gives back, a user's rights over files (the effective ids of the whole process). 0, or -1 with errno set.
 int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count);
 int berth_be_oneself(void);
