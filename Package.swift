@@ -140,7 +140,9 @@ let package = Package(
                 "BerthModel", "BerthPlanner", "BerthScheduling", "BerthSimulation", "BerthJournal", grdb,
             ]),
         .testTarget(name: "BerthKeepingTests", dependencies: ["BerthKeeping", "CLinux"]),
-        .testTarget(name: "BerthExecutionTests", dependencies: ["BerthModel", "BerthKeeping", "BerthExecution"]),
+        .testTarget(
+            name: "BerthExecutionTests", dependencies: ["BerthModel", "BerthKeeping", "BerthExecution"],
+            exclude: ["Pools/model_server.py"]),
         .testTarget(name: "BerthDevicesTests", dependencies: ["BerthModel", "BerthDevices"], exclude: ["Data"]),
         .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
         .testTarget(name: "IntegrationTests"),

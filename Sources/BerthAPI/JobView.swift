@@ -8,6 +8,8 @@ public struct JobView: Codable, Sendable, Hashable {
     public var state: JobState
     @Nullable public var reason: String?
     @Nullable public var message: String?
+    /// Why Berth holds it by itself; null where it does not.
+    @Nullable public var hold: String?
     @Nullable public var exitCode: Int?
     @Nullable public var signal: Int?
     public var user: String
@@ -43,6 +45,7 @@ public struct JobView: Codable, Sendable, Hashable {
         state = record.state
         reason = record.outcome?.reason.rawValue
         message = record.outcome?.message
+        hold = record.hold
         exitCode = record.outcome?.exitCode
         signal = record.outcome?.signal
         user = record.submission.user
@@ -80,6 +83,7 @@ public struct ResourcesView: Codable, Sendable, Hashable {
     public var locality: String
     public var nodes: Int
     public var exclusive: Bool
+    @Nullable public var throughput: [String: Double]?
 
     public struct GPUsView: Codable, Sendable, Hashable {
         public var count: Double
@@ -108,6 +112,7 @@ public struct ResourcesView: Codable, Sendable, Hashable {
         locality = request.locality.description
         nodes = request.nodes
         exclusive = request.isExclusive
+        throughput = request.throughput?.rates
     }
 }
 

@@ -8,6 +8,8 @@ public struct NodeView: Codable, Sendable, Hashable {
     public var name: String
     public var state: State
     @Nullable public var drainReason: String?
+    /// The attempts for which Berth drained it by itself, the latest last; empty where it did not.
+    public var drainEvidence: [TroubleView]
     /// What was found wrong with it, the latest last; gone when it is undrained.
     public var faults: [FaultView]
     public var labels: [String: String]
@@ -46,9 +48,28 @@ public struct NodeView: Codable, Sendable, Hashable {
         public var declared: Bool
     }
 
+    /// An attempt that went wrong on the node.
+    public struct TroubleView: Codable, Sendable, Hashable {
+        /// launch, refused, binding or failure
+        public var kind: String
+        public var time: String
+        public var attempt: String
+        /// Of its job: `"train-#" of ada`.
+        public var family: String
+        public var text: String
+
+        public init(_ trouble: NodeTrouble) {
+            kind = trouble.kind.rawValue
+            time = trouble.time.description
+            attempt = trouble.attempt.description
+            family = trouble.family.description
+            text = trouble.text
+        }
+    }
+
     /// Something that is wrong with the node.
     public struct FaultView: Codable, Sendable, Hashable {
-        /// binding
+        /// binding or failing
         public var kind: String
         public var time: String
         public var attempt: String
@@ -72,6 +93,7 @@ public struct NodeView: Codable, Sendable, Hashable {
         name = node.name.text
         state = !node.isUp ? .lost : node.takesWork ? .up : node.given.isEmpty ? .drained : .draining
         drainReason = node.drain?.reason ?? (node.registration.isLeaving ? "its agent is leaving" : nil)
+        drainEvidence = (node.drain?.evidence ?? []).map(TroubleView.init)
         faults = (node.faults ?? []).map {
             FaultView(
                 kind: $0.kind.rawValue, time: $0.time.description, attempt: $0.attempt.description, text: $0.text)

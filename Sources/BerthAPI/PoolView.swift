@@ -4,6 +4,8 @@ public import BerthModel
 public struct PoolView: Codable, Sendable, Hashable {
     public var name: String
     public var node: String
+    /// `fork` or `server`.
+    public var kind: String
     public var command: [String]
     /// Slots that wait for a job, slots from which jobs run, and how many there may be.
     public var idle: Int
@@ -22,6 +24,7 @@ public struct PoolView: Codable, Sendable, Hashable {
     public init(_ pool: PoolDefinition, on node: NodeName, _ status: PoolStatus?) {
         name = pool.name
         self.node = node.text
+        kind = pool.server == nil ? "fork" : "server"
         command = pool.command
         idle = status?.idleSlots ?? 0
         busy = status?.busySlots ?? 0

@@ -65,12 +65,14 @@ public actor Agent: Service {
     ///   - allowsRoot: whether jobs of root's may run as root, where the agent is root; all others run as their users.
     ///   - stopsJobsOnLeaving: whether its jobs are told to end when the agent leaves, and it waits until they have.
     ///   - outputLimits: how much of jobs' output is kept.
+    ///   - modelServers: speaks with the servers of the node's pools.
     ///   - warning: when it comes, the node takes no more work and its jobs are told to end.
     public init(
         _ node: LocalNode, stateDirectory: String, keeper: String, allowsRoot: Bool, stopsJobsOnLeaving: Bool = false,
-        outputLimits: OutputLimits = OutputLimits(), warning: WarningWatch? = nil, connect: @escaping Connect,
-        logger: Logger
+        outputLimits: OutputLimits = OutputLimits(), modelServers: ModelServerClient, warning: WarningWatch? = nil,
+        connect: @escaping Connect, logger: Logger
     ) throws {
+        for problem in node.deviceProblems { logger.warning("\(problem)") }
         let exchange = CheckpointExchange()
         let data = try AttemptData(
             stateDirectory: stateDirectory, isForManyUsers: getuid() == 0 && !allowsRoot, source: exchange)
@@ -80,7 +82,8 @@ public actor Agent: Service {
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         let execution = try KeeperExecution(
             registration: node.registration, stateDirectory: stateDirectory, keeper: keeper, data: data,
-            isolation: isolation, allowsRoot: allowsRoot, meter: Self.meter(for: node), events: continuation)
+            isolation: isolation, allowsRoot: allowsRoot, modelServers: modelServers, meter: Self.meter(for: node),
+            events: continuation)
         self.init(
             node, execution: execution, stopsJobsOnLeaving: stopsJobsOnLeaving, events: events, connect: connect,
             logger: logger, checkpoints: CheckpointServer(store: data.checkpoints, hasher: data.hasher),
@@ -88,11 +91,10 @@ public actor Agent: Service {
     }
 
     /// Looks at the GPUs of its attempts from now on; nil where there are none of which a driver tells.
-    private static func meter(for node: LocalNode) -> NVMLMeter? {
-        guard node.registration.inventory.devices.contains(where: { $0.kind == "gpu" && !$0.isDeclared }),
-            let meter = try? NVMLMeter(node.registration.inventory.devices)
-        else { return nil }
-        meter.start()
+    private static func meter(for node: LocalNode) -> GPUMeter? {
+        let devices = node.registration.inventory.devices
+        let meter = GPUMeter(devices, drivers: GPUDriver.telling(of: devices))
+        meter?.start()
         return meter
     }
 
@@ -168,9 +170,14 @@ public actor Agent: Service {
                     await self.set(health, of: device)
                 }
             }
-            if !devices.isEmpty, let watcher = try? DeviceHealthWatcher(devices) {
-                group.addTask {
-                    for await change in watcher.changes() { await self.set(change.health, of: change.device) }
+            for driver in GPUDriver.telling(of: devices) {
+                do {
+                    let watcher = try DeviceHealthWatcher(devices, of: driver)
+                    group.addTask {
+                        for await change in watcher.changes() { await self.set(change.health, of: change.device) }
+                    }
+                } catch {
+                    logger.warning("The health of GPUs is not watched.", metadata: ["driver": "\(error)"])
                 }
             }
         }

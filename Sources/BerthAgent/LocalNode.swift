@@ -11,6 +11,8 @@ public struct LocalNode: Sendable {
     public var registration: NodeRegistration
     /// As hwloc writes it, without serial numbers and addresses.
     public var topologyXML: [UInt8]
+    /// Why drivers that are installed said nothing, or not of all their devices; a sentence each.
+    public var deviceProblems: [String] = []
 
     /// Where an emulated node's hardware comes from.
     public enum Model: Sendable {
@@ -31,9 +33,10 @@ public struct LocalNode: Sendable {
     ) throws {
         var (inventory, xml, stack) = try Self.read(model ?? .thisMachine)
         if model == nil {
-            let probed = DeviceSurvey.report(of: DeviceSurvey.installed)
+            let probed = DeviceSurvey.report()
             inventory = probed.merging(into: inventory)
             stack.drivers.merge(probed.drivers) { _, new in new }
+            deviceProblems = probed.problems
         }
         try Self.declare(configuration.devices, in: &inventory)
         let name = NodeName(configuration.name ?? Machine.hostName)

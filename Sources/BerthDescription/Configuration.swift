@@ -60,6 +60,7 @@ public struct ControllerConfiguration: Sendable {
             throw document.failure("defaultQueue \"\(cluster.defaultQueue)\" is none of the queues")
         }
         if let planning = fields.optional("planning") { cluster.planning = try PlanningConfiguration(planning) }
+        if let failures = fields.optional("failures") { cluster.failures = try FailureLimits(failures) }
         try fields.finish()
     }
 

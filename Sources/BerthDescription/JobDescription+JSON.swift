@@ -33,6 +33,7 @@ extension JobDescription {
         if !after.isEmpty { fields["after"] = after }
         fields["array"] = job.array?.json
         fields["pool"] = job.pool
+        fields["model"] = job.model?.description
         if !job.inputs.isEmpty { fields["inputs"] = job.inputs }
         if !job.outputs.isEmpty { fields["outputs"] = job.outputs }
         if let published = job.published, !published.isEmpty { fields["publish"] = published }
@@ -98,6 +99,7 @@ extension ResourceRequest {
         }
         if nodes > 1 { fields["nodes"] = nodes }
         if isExclusive { fields["exclusive"] = true }
+        fields["throughput"] = throughput?.rates
         return fields
     }
 }

@@ -76,6 +76,7 @@ public struct JobDescription: Sendable {
         let checkpoint = try Self.readPreemption(&job, &fields)
         job.array = try fields.optional("array").map(ArraySpecification.init(document:))
         job.pool = try fields.text("pool")
+        if let model = fields.optional("model") { job.model = try model.model("model") }
         job.inputs = try fields.texts("inputs") ?? []
         job.outputs = try fields.texts("outputs") ?? []
         job.published = try fields.texts("publish")

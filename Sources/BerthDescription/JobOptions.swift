@@ -31,6 +31,7 @@ public struct JobOptions: Sendable {
     public var checkpoint: String?
     public var grace: String?
     public var pool: String?
+    public var model: String?
     public var inputs: [String] = []
     public var results: [String] = []
     public var published: [String] = []
@@ -77,6 +78,12 @@ public struct JobOptions: Sendable {
         }
         job.grace = try Self.duration(grace, "--grace") ?? job.grace
         job.pool = pool ?? job.pool
+        if let model {
+            guard let reference = ModelReference(model) else {
+                throw Self.failure("--model", ModelReference.rule, model)
+            }
+            job.model = reference
+        }
         job.inputs += inputs
         job.outputs += results
         for path in published where !DirectoryManifest.isWellFormed(path) {

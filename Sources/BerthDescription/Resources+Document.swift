@@ -22,7 +22,30 @@ extension ResourceRequest {
         }
         nodes = try fields.integer("nodes", 1...1_000_000) ?? 1
         isExclusive = try fields.flag("exclusive") ?? false
+        throughput = try fields.optional("throughput").map(Throughput.init(document:))
         try fields.finish()
+    }
+}
+
+extension Throughput {
+    private static let typeLimit = 64
+
+    /// `{V100: 48, K80: 8}`.
+    init(document: Document) throws(DescriptionError) {
+        var fields = try Fields(document, "throughput")
+        let entries = fields.rest()
+        guard (1...Self.typeLimit).contains(entries.count) else {
+            throw document.failure(
+                "throughput names 1 to \(Self.typeLimit) types of devices, and here stand \(entries.count)")
+        }
+        var rates: [String: Double] = [:]
+        for (type, rate) in entries {
+            guard (1...200).contains(type.utf8.count) else {
+                throw rate.failure("a type of throughput has 1 to 200 bytes, a part of the name of the device's model")
+            }
+            rates[type] = try rate.real("throughput of \(type.shown)", 1e-9...1e12)
+        }
+        self.init(rates)
     }
 }
 
@@ -151,7 +174,7 @@ extension RetryPolicy {
 }
 
 extension RetryPolicy.Backoff {
-    fileprivate init(document: Document, defaults: Self) throws(DescriptionError) {
+    init(document: Document, defaults: Self) throws(DescriptionError) {
         self = defaults
         var fields = try Fields(document, "backoff")
         initial = try fields.duration("initial") ?? initial
@@ -161,6 +184,25 @@ extension RetryPolicy.Backoff {
             jitter = (try? spread.text("jitter")) == "full" ? nil : try spread.real("jitter", 0...1)
         }
         try fields.finish()
+    }
+}
+
+extension RetryPolicy {
+    /// A number, or a name with or without SIG: `11`, `SIGSEGV`.
+    fileprivate static func signal(_ document: Document) throws(DescriptionError) -> Int {
+        let text = try document.text("signals")
+        if let number = Int(text) {
+            guard (1...64).contains(number) else {
+                throw document.failure("signals have numbers from 1 to 64, and here stands \(text.shown)")
+            }
+            return number
+        }
+        if let number = SignalName.number(of: text) { return number }
+        let name = text.uppercased()
+        let nearest = (name.hasPrefix("SIG") ? name : "SIG" + name).nearest(in: SignalName.all)
+        throw document.failure(
+            "\"\(text.shown)\" is no signal"
+                + (nearest.map { ". Did you mean \"\($0)\"?" } ?? "; write its name, SIGSEGV, or its number, 11"))
     }
 }
 
@@ -191,7 +233,7 @@ extension RetryPolicy.Rule {
         if let list = fields.optional("signals") {
             guard on.contains(.signal) else { throw list.failure("signals needs signal under on") }
             signals = []
-            for item in try list.list("signals") { signals?.append(try item.integer("signals", 1...64)) }
+            for item in try list.list("signals") { signals?.append(try RetryPolicy.signal(item)) }
         }
         if let growth = fields.optional("memory") {
             guard on.contains(.outOfMemory), action == .retry else {

@@ -3,8 +3,8 @@ import CDeviceDrivers
 import Foundation
 import Synchronization
 
-/// Looks after a node's NVIDIA GPUs on a thread of its own: uncorrected memory errors, critical errors (XIDs), and
-/// temperatures at which they shut down. A GPU's instances share its fate.
+/// Looks after a node's GPUs of one driver on a thread of its own: uncorrected memory errors, critical errors (NVIDIA's
+/// XIDs), temperatures at which they shut down, and what else the driver says is wrong. A GPU's instances share its fate.
 public final class DeviceHealthWatcher: Sendable {
     /// A device whose health is another than before.
     public struct Change: Hashable, Sendable {
@@ -17,27 +17,37 @@ public final class DeviceHealthWatcher: Sendable {
         }
     }
 
-    private let library: NVMLLibrary
-    /// The devices at each PCI address: a GPU and its instances.
-    private let devices: [PCIAddress: [Device]]
+    private let library: DriverLibrary
+    /// The devices that are looked after at each of the library's GPUs: itself or its instances.
+    package let places: [[Device]]
     private let interval: Duration
     private let isStopped = Mutex(false)
 
     /// - Parameters:
     ///   - devices: the node's, after `ProbeReport.merging`.
-    ///   - library: the library's name or path.
     ///   - interval: from one look to the next; critical errors are told at once.
     /// - Throws: why the library cannot be used.
-    public init(
-        _ devices: [Device], library: String = "libnvidia-ml.so.1", interval: Duration = .seconds(5)
-    ) throws {
-        self.library = try NVMLLibrary(path: library)
+    public init(_ devices: [Device], of driver: GPUDriver, interval: Duration = .seconds(5)) throws {
+        guard let library = try DriverLibrary.open(driver) else {
+            throw DriverLibrary.Problem(description: "\(driver.name) is not installed any more.")
+        }
+        self.library = library
         self.interval = max(interval, .milliseconds(10))
-        self.devices = Dictionary(
-            grouping: devices.filter { $0.kind == "gpu" && !$0.isDeclared }.compactMap { device in
-                device.pciAddress.flatMap { PCIAddress($0) }.map { ($0, device) }
-            }, by: \.0
-        ).mapValues { $0.map(\.1) }
+        places = Self.places(of: devices, library)
+    }
+
+    /// A GPU that is divided is unusable for that, whatever its health: one with MIG on, or one that is listed once for
+    /// each of its partitions.
+    private static func places(of devices: [Device], _ library: DriverLibrary) -> [[Device]] {
+        let byAddress = Dictionary(
+            grouping: devices.filter { $0.kind == "gpu" && !$0.isDeclared && $0.pciAddress != nil }
+        ) { $0.pciAddress.flatMap { PCIAddress($0) } }
+        let gpus = (0..<library.count).map { try? library.describe($0) }
+        let addresses = gpus.map { gpu in gpu.flatMap { PCIAddress($0.pci) } }
+        return zip(gpus, addresses).map { gpu, address in
+            guard let gpu, let address, addresses.count(where: { $0 == address }) == 1 else { return [] }
+            return byAddress[address, default: []].filter { $0.parent != nil || gpu.is_mig_on == 0 }
+        }
     }
 
     /// The changes as they are seen, until the reader goes or the watcher is stopped.
@@ -56,19 +66,13 @@ public final class DeviceHealthWatcher: Sendable {
     private func watch(_ changes: AsyncStream<Change>.Continuation) {
         var judge = DeviceHealthJudge()
         let hearsErrors = library.watchErrors()
-        let places = (0..<library.count).map { index -> [String] in
-            guard let gpu = try? library.describe(index), let address = PCIAddress(gpu) else { return [] }
-            // A divided GPU is unusable for that, whatever its health.
-            let given = devices[address, default: []].filter { $0.parent != nil || gpu.is_mig_on == 0 }
-            for device in given where device.health != .healthy { judge.begin(device.name, device.health) }
-            return given.map(\.name)
-        }
+        for device in places.joined() where device.health != .healthy { judge.begin(device.name, device.health) }
         while !isStopped.withLock({ $0 }) {
-            for (index, devices) in places.enumerated() {
-                let problem = GPUEvidence(library, index).problem
+            for (index, devices) in places.enumerated() where !devices.isEmpty {
+                let problem = library.evidence(index).problem
                 for device in devices {
-                    if let health = judge.look(at: device, problem: problem) {
-                        changes.yield(Change(device: device, health: health))
+                    if let health = judge.look(at: device.name, problem: problem) {
+                        changes.yield(Change(device: device.name, health: health))
                     }
                 }
             }
@@ -85,8 +89,8 @@ public final class DeviceHealthWatcher: Sendable {
                 }
                 for device in places[error.index] {
                     let evidence = "XID \(error.number): a critical error; see its driver's log, and reset the GPU"
-                    guard let health = judge.fail(device, evidence) else { continue }
-                    changes.yield(Change(device: device, health: health))
+                    guard let health = judge.fail(device.name, evidence) else { continue }
+                    changes.yield(Change(device: device.name, health: health))
                 }
             }
         }

@@ -4,27 +4,26 @@ import Synchronization
 
 /// Asks several drivers, each on a thread of its own, so that one that hangs holds nobody up.
 public enum DeviceSurvey {
-    /// The probes for drivers that may be installed here.
-    public static var installed: [any DeviceProbe] { [NVMLProbe()] }
-
-    /// What all drivers say, in the probes' order.
+    /// What all drivers say, in their order.
     ///
     /// - Parameter limit: how long a driver may take; one that takes longer is left behind, with a problem that says so.
-    public static func report(of probes: [any DeviceProbe], within limit: Duration = .seconds(20)) -> ProbeReport {
-        let inquiries = probes.map { probe in
+    public static func report(
+        of drivers: [GPUDriver] = GPUDriver.all, within limit: Duration = .seconds(20)
+    ) -> ProbeReport {
+        let inquiries = drivers.map { driver in
             let inquiry = Inquiry()
             Thread.detachNewThread {
-                inquiry.answer.withLock { [report = probe.report()] in $0 = report }
+                inquiry.answer.withLock { [report = driver.report()] in $0 = report }
                 inquiry.isDone.signal()
             }
-            return (probe, inquiry)
+            return (driver, inquiry)
         }
         let deadline = DispatchTime.now() + .milliseconds(Int(limit / .milliseconds(1)))
         return inquiries.reduce(into: ProbeReport()) { sum, entry in
-            let (probe, inquiry) = entry
+            let (driver, inquiry) = entry
             _ = inquiry.isDone.wait(timeout: deadline)
             guard let report = inquiry.answer.withLock({ $0 }) else {
-                sum.problems.append("\(probe.name) has not answered within \(limit); its devices are left out.")
+                sum.problems.append("\(driver.name) has not answered within \(limit); its devices are left out.")
                 return
             }
             sum.devices += report.devices

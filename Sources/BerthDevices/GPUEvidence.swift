@@ -1,17 +1,16 @@
 /// What speaks against a GPU at one look.
 struct GPUEvidence: Equatable {
+    /// Of its memories, since its driver was loaded; nil for a GPU without error correction.
     var uncorrectedErrors: UInt64?
+    var temperature: Temperature?
+    /// What else its driver says is wrong with it.
+    var fault: String?
+
     /// Degrees Celsius.
-    var temperature: (now: UInt32, shutdown: UInt32)?
-
-    init(uncorrectedErrors: UInt64? = nil, temperature: (now: UInt32, shutdown: UInt32)? = nil) {
-        self.uncorrectedErrors = uncorrectedErrors
-        self.temperature = temperature
-    }
-
-    init(_ library: NVMLLibrary, _ index: Int) {
-        self.init(
-            uncorrectedErrors: library.uncorrectedErrors(index), temperature: library.temperature(index))
+    struct Temperature: Equatable {
+        var now: UInt32
+        /// Where the GPU shuts itself down.
+        var shutdown: UInt32
     }
 
     /// Why the GPU is not to be given to jobs; nil where nothing is known against it.
@@ -19,15 +18,11 @@ struct GPUEvidence: Equatable {
         if let uncorrectedErrors, uncorrectedErrors > 0 {
             return "ECC: \(uncorrectedErrors) uncorrected memory errors since its driver was loaded; reset the GPU"
         }
-        if let temperature, temperature.shutdown > 0, temperature.now >= temperature.shutdown {
+        if let fault { return "its driver says that \(fault)" }
+        if let temperature, temperature.now >= temperature.shutdown {
             return "its temperature is \(temperature.now) °C, and it shuts down at \(temperature.shutdown) °C"
         }
         return nil
-    }
-
-    static func == (left: GPUEvidence, right: GPUEvidence) -> Bool {
-        left.uncorrectedErrors == right.uncorrectedErrors && left.temperature?.now == right.temperature?.now
-            && left.temperature?.shutdown == right.temperature?.shutdown
     }
 
     /// Whether an XID says that a job's own program failed, not the GPU: graphics exception, page fault, stopped channel,

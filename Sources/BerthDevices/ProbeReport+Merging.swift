@@ -64,7 +64,6 @@ extension ProbeReport {
         device.model = probed.model ?? device.model
         device.uuid = probed.uuid ?? device.uuid
         device.memoryBytes = probed.memoryBytes ?? device.memoryBytes
-        device.minorNumber = probed.minorNumber
         device.health = probed.health
         if probed.isMIGEnabled, probed.health == .healthy {
             device.health = .unusable(
@@ -107,7 +106,7 @@ extension ProbeReport {
                 guard let from = byAddress[device.pciAddress], let to = byAddress[peer], from != to else { continue }
                 let pair = [from, to].sorted()
                 if pairs.insert(pair).inserted {
-                    links.append(Inventory.DeviceLink(from: pair[0], to: pair[1], kind: .nvlink))
+                    links.append(Inventory.DeviceLink(from: pair[0], to: pair[1], kind: device.linkKind))
                 }
             }
         }

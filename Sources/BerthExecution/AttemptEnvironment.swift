@@ -12,6 +12,8 @@ struct AttemptEnvironment {
     var hostFile: String?
     /// Where results are written that take their places at the end; nil where the job publishes none.
     var outputDirectory: String?
+    /// Where its model server is, and what is asked of it.
+    var serverVariables: [String: String] = [:]
     /// As whom it runs, where that is another user than the agent.
     var user: JobUser?
 
@@ -52,36 +54,16 @@ struct AttemptEnvironment {
         return variables
     }()
 
-    /// What makes the vendors' libraries show a job its own GPUs and no others: an empty list shows none.
-    private var deviceVariables: [String: String] {
-        var variables = [
-            "CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": visible(["NVIDIA", nil]),
-            // HIP counts among those that the runtime below it shows, which are the job's alone: it is set where no job
-            // may see a GPU, and otherwise left to ROCR_VISIBLE_DEVICES.
-            "ROCR_VISIBLE_DEVICES": visible(["AMD"]),
-        ]
-        if variables["ROCR_VISIBLE_DEVICES"] == "" { variables["HIP_VISIBLE_DEVICES"] = "" }
-        // To Level Zero an empty mask shows everything, as none does.
-        let intel = visible(["Intel"])
-        if !intel.isEmpty { variables["ZE_AFFINITY_MASK"] = intel }
+    /// What makes a job see its own devices, and what their owner declared for them.
+    var deviceVariables: [String: String] {
+        var variables = VisibleGPUs(
+            of: registration.inventory.devices, given: Set(devices.map(\.device.name))
+        ).variables
         let shares = devices.filter { $0.device.kind == "gpu" && $0.share.thousandths < GPURequest.whole }
         let bytes = shares.compactMap { $0.device.memoryBytes(of: $0.share) }
         if !bytes.isEmpty { variables["BERTH_GPU_MEMORY_BYTES"] = "\(bytes.reduce(0, +))" }
         for (_, device) in devices { variables.merge(device.environment) { _, new in new } }
         return variables
-    }
-
-    /// The job's GPUs of some vendors in the order of their PCI addresses: by UUID where the vendor's library takes it so,
-    /// or else by their place among the node's GPUs of these vendors.
-    private func visible(_ vendors: Set<String?>) -> String {
-        let all = registration.inventory.devices.filter { $0.kind == "gpu" && vendors.contains($0.vendor) }
-        let whole = all.filter { $0.parent == nil }
-        let given = Set(devices.map(\.device.name))
-        return all.filter { given.contains($0.name) }.compactMap { gpu in
-            // ROCm's are GPU-XX, and hwloc knows them without the prefix; Level Zero takes none.
-            let takesUUID = gpu.vendor != "Intel" && (gpu.vendor != "AMD" || gpu.uuid?.hasPrefix("GPU-") == true)
-            return (takesUUID ? gpu.uuid : nil) ?? whole.firstIndex { $0.name == gpu.name }.map { "\($0)" }
-        }.joined(separator: ",")
     }
 
     private func facts() throws -> [String: String] {
@@ -97,6 +79,7 @@ struct AttemptEnvironment {
             "BERTH_CHECKPOINT_DIR": checkpointDirectory, "BERTH_SOCKET": socketPath, "TRACEPARENT": traceParent,
         ]
         facts["BERTH_OUTPUT_DIR"] = outputDirectory
+        facts.merge(serverVariables) { _, new in new }
         if let index = id.task.index {
             facts["BERTH_TASK_INDEX"] = "\(index)"
             facts["BERTH_TASK_VALUE"] = array?.value(of: index) ?? "\(index)"

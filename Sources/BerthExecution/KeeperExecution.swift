@@ -30,6 +30,8 @@ package final class KeeperExecution: Execution {
         var user: JobUser?
         /// How it was to start, where its job names a pool.
         var pool: PoolUse?
+        /// What its job finds of its model server.
+        var serverVariables: [String: String] = [:]
         var handle: KeeperHandle?
         /// Ends when what the attempt needs is here.
         var preparing: Task<Void, Never>?
@@ -40,10 +42,11 @@ package final class KeeperExecution: Execution {
     /// - Parameters:
     ///   - isolation: `Isolation.established(forAgentIn:)` of this state directory.
     ///   - allowsRoot: whether a job of root's may run as root.
+    ///   - modelServers: speaks with the servers of the node's pools.
     ///   - meter: measures what attempts use of their GPUs; nil where no driver tells.
     package init(
         registration: NodeRegistration, stateDirectory: String, keeper: String, data: AttemptData,
-        isolation: Isolation, allowsRoot: Bool, meter: (any AcceleratorMeter)? = nil,
+        isolation: Isolation, allowsRoot: Bool, modelServers: ModelServerClient, meter: (any AcceleratorMeter)? = nil,
         events: AsyncStream<ExecutionEvent>.Continuation
     ) throws {
         self.meter = meter
@@ -60,9 +63,8 @@ package final class KeeperExecution: Execution {
         watcher = try DescriptorWatcher()
         nursery = KeeperNursery(program: keeper, attempts: attemptsPath, log: logsPath + "/keepers.log")
         pools = WarmPools(
-            registration.pools ?? [], parent: attemptsPath, shortParent: shortAttemptsPath, logs: logsPath,
-            keeper: keeper,
-            isolation: isolation)
+            registration, parent: attemptsPath, shortParent: shortAttemptsPath, logs: logsPath, keeper: keeper,
+            isolation: isolation, client: modelServers)
     }
 
     package func outputFile(of attempt: AttemptID, isStandardError: Bool) -> String {
@@ -96,7 +98,7 @@ package final class KeeperExecution: Execution {
         let handle = directory.keeper
         let isAlive = handle.isAlive
         let record = try? handle.record()
-        if isAlive, let socket = try? handle.order().warmSocket { pools.adopt(id, from: socket) }
+        if isAlive, let launch = try? handle.order() { pools.adopt(id, launch) }
         if let record, case .running = record.phase, isAlive {
             live.withLock { $0[id] = Live(directory: directory, order: order, handle: handle) }
             measure(handle, id)
@@ -137,10 +139,13 @@ package final class KeeperExecution: Execution {
         }
         live.withLock { $0[id]?.user = user }
         if needsHooks(order) { return launchAfterHooks(order, in: directory, for: user) }
-        guard data.mustPrepare(order) else { return launch(order, in: directory, for: user, AttemptData.Preparation()) }
-        // Reading large inputs and fetching checkpoints must hold nobody else up.
+        guard data.mustPrepare(order) || pools.mustPrepare(order) else {
+            return launch(order, in: directory, for: user, AttemptData.Preparation())
+        }
+        // Reading large inputs, fetching checkpoints and waiting for a model server must hold nobody else up.
         let preparing = Task { [self] in
-            launch(order, in: directory, for: user, await data.prepare(order, for: user?.owner))
+            guard let preparation = await prepare(order, for: user) else { return }
+            launch(order, in: directory, for: user, preparation)
         }
         live.withLock { $0[id]?.preparing = preparing }
     }
@@ -150,9 +155,11 @@ package final class KeeperExecution: Execution {
         _ preparation: AttemptData.Preparation
     ) {
         let id = order.attempt.id
+        var fault = AttemptEnd.Fault.node
         do {
             try directory.create(for: order, user: user)
             try directory.keep(preparation)
+            fault = .job  // Results are published where the job says.
             try data.publication(of: order, for: user?.owner)?.prepare()
             if let stop = live.withLock({ $0[id]?.stop }) {
                 finish(
@@ -162,12 +169,39 @@ package final class KeeperExecution: Execution {
                         endTime: .now))
                 return
             }
-            let answers = try nursery.launch(keeperOrder(order, directory, user), in: directory.path)
+            // Checkpoints lie where the job says, if it says anything.
+            fault = order.specification.checkpointDirectory == nil ? .node : .job
+            let launchOrder = try keeperOrder(order, directory, user)
+            fault = .node
+            let answers = try nursery.launch(launchOrder, in: directory.path)
             live.withLock { $0[id]?.handle = directory.keeper }
             listen(to: answers, of: id)
         } catch {
-            finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
+            finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now, fault: fault))
         }
+    }
+
+    /// - Returns: nil where the attempt has ended by it. One that is told to stop meanwhile ends in its launch.
+    private func prepare(_ order: AttemptOrder, for user: JobUser?) async -> AttemptData.Preparation? {
+        let id = order.attempt.id
+        let preparation =
+            data.mustPrepare(order) ? await data.prepare(order, for: user?.owner) : AttemptData.Preparation()
+        do {
+            let numaNodes = numaNodes(of: order.allocation(on: registration.name))
+            let served = try await pools.prepare(order, for: user, numaNodes: numaNodes) { givenMemory }
+            if let served {
+                live.withLock { live in
+                    live[id]?.pool = served.use
+                    live[id]?.serverVariables = served.variables
+                }
+            }
+        } catch is CancellationError {
+            return preparation
+        } catch {
+            finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
+            return nil
+        }
+        return preparation
     }
 
     private func needsHooks(_ order: AttemptOrder) -> Bool {
@@ -188,8 +222,7 @@ package final class KeeperExecution: Execution {
     /// run before its end is told: until then its devices are not given to another.
     private func launchAfterHooks(_ order: AttemptOrder, in directory: AttemptDirectory, for user: JobUser?) {
         let preparing = Task { [self] in
-            let preparation =
-                data.mustPrepare(order) ? await data.prepare(order, for: user?.owner) : AttemptData.Preparation()
+            guard let preparation = await prepare(order, for: user) else { return }
             Thread.detachNewThread { [self] in
                 do {
                     if live.withLock({ $0[order.attempt.id]?.stop }) == nil {
@@ -198,7 +231,8 @@ package final class KeeperExecution: Execution {
                     }
                 } catch {
                     return finish(
-                        order.attempt.id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
+                        order.attempt.id,
+                        AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now, fault: .node))
                 }
                 launch(order, in: directory, for: user, preparation)
             }
@@ -216,7 +250,8 @@ package final class KeeperExecution: Execution {
         let environment = AttemptEnvironment(
             order: order, registration: registration, checkpointDirectory: checkpoints, socketPath: socketPath,
             hostFile: try hostFile(for: order, in: directory),
-            outputDirectory: data.publication(of: order, for: user?.owner)?.directory, user: user)
+            outputDirectory: data.publication(of: order, for: user?.owner)?.directory,
+            serverVariables: live.withLock { $0[order.attempt.id]?.serverVariables } ?? [:], user: user)
         var arguments = specification.command
         if let script = specification.script {
             let file = directory.path + "/script"
@@ -244,7 +279,7 @@ package final class KeeperExecution: Execution {
         launch.memoryLimitBytes = order.shape.memoryBytes == nil ? nil : allocation.memoryBytes
         launch.processLimit = isolation.limits(.pids) ? Self.processLimit : nil
         launch.user = user?.identity
-        if registration.pools != nil { makeRoomAmongPools() }
+        if registration.pools != nil { pools.makeRoom(beside: givenMemory) }
         if let warm = pools.start(order, for: user) {
             launch.warmSocket = warm.socket
             live.withLock { $0[order.attempt.id]?.pool = warm.use }
@@ -253,13 +288,11 @@ package final class KeeperExecution: Execution {
         return launch
     }
 
-    /// Idle slots give way to what is given to jobs.
-    private func makeRoomAmongPools() {
-        let given = live.withLock { live in
+    /// Bytes that are given to jobs, for which idle slots give way.
+    private var givenMemory: Int64 {
+        live.withLock { live in
             live.values.reduce(0) { $0 + $1.order.allocation(on: registration.name).memoryBytes }
         }
-        let capacity = registration.capacity.memoryBytes
-        if capacity > 0 { pools.makeRoom(beside: given, of: capacity) }
     }
 
     /// Processes and threads of one attempt: far above what programs use, far below what a machine has (pid_max is
@@ -334,9 +367,10 @@ package final class KeeperExecution: Execution {
     private func measure(_ handle: KeeperHandle, _ id: AttemptID) {
         if let order = live.withLock({ $0[id]?.order }) {
             let group = isolation.group(of: id.description)
-            meter?.begin(id, order.allocation(on: registration.name).devices) {
+            meter?.begin(id, order.allocation(on: registration.name).devices) { [pools] in
                 let processes = group.processes
-                return Set(processes.isEmpty ? (try? handle.record())?.job.map { [$0.id] } ?? [] : processes)
+                let own = Set(processes.isEmpty ? (try? handle.record())?.job.map { [$0.id] } ?? [] : processes)
+                return own.union(pools.processes(serving: id))
             }
         }
     }
@@ -438,7 +472,9 @@ package final class KeeperExecution: Execution {
                 cause: .nodeLost, message: rebooted ? "The node was started anew." : "Its keeper was killed.",
                 endTime: .now)
         case .launchFailed(let problem, let time):
-            return AttemptEnd(cause: .launchFailed, message: problem, endTime: Timestamp(microseconds: time))
+            return AttemptEnd(
+                cause: .launchFailed, message: problem, endTime: Timestamp(microseconds: time),
+                fault: record.launchFault.map { $0 == .node ? .node : .job })
         case .ended(let ended):
             let isOutOfMemory = ended.cause == .outOfMemory
             return AttemptEnd(
@@ -476,13 +512,12 @@ package final class KeeperExecution: Execution {
         pools.tend()
         let attempts = live.withLock { Set($0.keys) }
         if removesOld { limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains) }
-        return attempts.sorted().flatMap { attempt in
-            [false, true].compactMap { isError in
-                do { try limits.cut(OutputFile(path: outputFile(of: attempt, isStandardError: isError))) } catch {
-                    return "\(error)"
-                }
-                return nil
-            }
+        let files = attempts.sorted().flatMap { attempt in
+            [false, true].map { OutputFile(path: outputFile(of: attempt, isStandardError: $0)) }
+        }
+        return (files + pools.logs).compactMap { file in
+            do { try limits.cut(file) } catch { return "\(error)" }
+            return nil
         }
     }
 

@@ -42,7 +42,9 @@ package final class KeeperNursery: Sendable {
     private func send(_ directory: String, with output: Int32) throws {
         try connection.withLock { connection in
             let path = Array(directory.utf8)
-            if connection >= 0, berth_send_descriptors(connection, path, path.count, [output], 1) == path.count { return }
+            if connection >= 0, berth_send_descriptors(connection, path, path.count, [output], 1) == path.count {
+                return
+            }
             // There is none yet, or it was killed.
             if connection >= 0 { close(connection) }
             connection = -1

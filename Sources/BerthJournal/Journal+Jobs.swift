@@ -134,12 +134,14 @@ extension Journal: History {
         ]
         let waiting = (row["total"] as Int) - counts.reduce(0) { $0 + $1.1 }
         let tasks = counts + [((row["held"] as Bool) ? .held : .pending, waiting)]
-        return JobRecord(
+        var job = JobRecord(
             id: TaskID(job: submission.id), submission: submission, state: state,
             outcome: state.hasEnded ? outcome(row, state: state) : nil, startTime: time(row["started_us"]),
             endTime: state.hasEnded ? time(row["ended_us"]) : nil,
             nodes: (row["nodes"] as String? ?? "").split(separator: ",").map { NodeName(String($0)) }.sorted(),
             tasks: Dictionary(uniqueKeysWithValues: tasks.filter { $0.1 > 0 }))
+        job.hold = state.hasEnded ? nil : row["hold"]
+        return job
     }
 
     private func outcome(_ row: Row, state: JobState) -> Outcome? {
@@ -169,6 +171,7 @@ extension Journal: History {
         else { return }
         if state != .pending || !isHeld { job.state = state }
         if state.hasEnded {
+            job.hold = nil
             job.outcome = outcome(row, state: state)
             job.endTime = time(row["ended_us"])
         }

@@ -16,8 +16,10 @@ final class Projector {
         case .configured: break
         case .submitted(let submission): try submitted(submission, recorded)
         case .reopened(let submission, by: _): try reopened(submission)
-        case .held(let job, by: _): try run("UPDATE job SET held = 1 WHERE id = ?", [Int64(job.number)])
-        case .released(let job, by: _): try run("UPDATE job SET held = 0 WHERE id = ?", [Int64(job.number)])
+        case .held(let job, by: _): try hold(job, nil)
+        case .released(let job, by: _): try release(job)
+        case .jobsHeld(let jobs, let hold): for job in jobs { try self.hold(job, hold) }
+        case .familyReleased(_, let jobs): for job in jobs { try release(job) }
         case .started(let attempt, let decision): try started(attempt, decision)
         case .launched(let attempt, let launch): try launched(attempt, launch)
         case .reported(let attempt, let report): try reported(attempt, report)
@@ -96,7 +98,8 @@ final class Projector {
         let ended = reopened.ended
         try run(
             """
-            UPDATE job SET succeeded = ?, failed = ?, cancelled = ?, timed_out = ?, ended_us = NULL, held = 0 WHERE id = ?
+            UPDATE job SET succeeded = ?, failed = ?, cancelled = ?, timed_out = ?, ended_us = NULL, held = 0, hold = NULL
+            WHERE id = ?
             """, [ended.succeeded, ended.failed, ended.cancelled, ended.timedOut, id])
         for index in reopened.tasks where reopened.attempts[index] != nil {
             try run(
@@ -113,6 +116,15 @@ final class Projector {
         }
         try run("DELETE FROM task_range WHERE job_id = ? AND tasks = ''", [id])
         try recordWorstOutcome(ofJob: id)
+    }
+
+    /// - Parameter hold: why, where Berth does it by itself.
+    private func hold(_ job: Job.ID, _ hold: JobHold?) throws {
+        try run("UPDATE job SET held = 1, hold = ? WHERE id = ?", [hold?.description, job.row])
+    }
+
+    private func release(_ job: Job.ID) throws {
+        try run("UPDATE job SET held = 0, hold = NULL WHERE id = ?", [job.row])
     }
 
     /// Has the job say how the worst of its ended tasks went, where others of them run again.

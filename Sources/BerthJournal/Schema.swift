@@ -4,7 +4,7 @@ import GRDB
 enum Schema {
     /// "Brth" in ASCII: tells file(1) and us whose database this is.
     static let applicationID: Int32 = 0x4272_7468
-    static let version = 2
+    static let version = 3
 
     /// Refuses other programs' databases and those of a newer Berth, before anything is written.
     static func checkHeader(of database: Database) throws {
@@ -35,6 +35,7 @@ enum Schema {
             let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
             if version < 1 { try database.execute(sql: tables + views) }
             if version < 2 { try database.execute(sql: gangTables + gangViews) }
+            if version < 3 { try database.execute(sql: holdColumn) }
             try database.execute(sql: "PRAGMA user_version = \(Self.version)")
         }
     }
@@ -42,7 +43,7 @@ enum Schema {
     /// An in-memory copy of the projections' tables, for checking them against the events.
     static func empty() throws -> DatabaseQueue {
         let queue = try DatabaseQueue()
-        try queue.write { try $0.execute(sql: tables + gangTables) }
+        try queue.write { try $0.execute(sql: tables + gangTables + holdColumn) }
         return queue
     }
 
@@ -142,6 +143,9 @@ enum Schema {
         CREATE INDEX metric_attempt ON metric (attempt_id, name, time_us);
 
         """
+
+    /// Version 3: why Berth holds a job by itself, a sentence; NULL where it does not.
+    private static let holdColumn = "ALTER TABLE job ADD COLUMN hold TEXT;\n"
 
     /// Version 2: what the members of gangs are given and how they end; an attempt's devices are its members'.
     private static let gangTables = """

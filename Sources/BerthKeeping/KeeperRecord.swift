@@ -21,6 +21,8 @@ public struct KeeperRecord: Equatable, Sendable {
     public var notes: [String]
     /// Why the warm slot of the order did not start the job, so that it started cold; nil where it did.
     public var slotProblem: String?
+    /// Of a launch that failed; nil where that is not known.
+    public var launchFault: LaunchFault?
 
     /// A process that cannot be mistaken for a later one of the same number on the same boot.
     public struct ProcessMark: Equatable, Sendable {
@@ -32,6 +34,9 @@ public struct KeeperRecord: Equatable, Sendable {
             self.startTicks = startTicks
         }
     }
+
+    /// Whose fault it is that no process came to be, as far as it can be told on one node.
+    public enum LaunchFault: String, Sendable { case job, node }
 
     public enum Phase: Equatable, Sendable {
         case running
@@ -121,6 +126,7 @@ public struct KeeperRecord: Equatable, Sendable {
         switch try fields.required("phase") {
         case "running": phase = .running
         case "launchFailed":
+            launchFault = fields.first("fault").flatMap(LaunchFault.init)
             phase = .launchFailed(try fields.required("problem"), atMicroseconds: try fields.number("end") ?? 0)
         case "ended":
             guard let cause = Ended.Cause(rawValue: try fields.required("cause")) else {
@@ -161,6 +167,7 @@ public struct KeeperRecord: Equatable, Sendable {
         case .launchFailed(let problem, let time):
             fields.add("phase", "launchFailed")
             fields.add("problem", problem)
+            fields.add("fault", launchFault?.rawValue)
             fields.add("end", time)
         case .ended(let ended):
             fields.add("phase", "ended")

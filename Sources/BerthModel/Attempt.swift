@@ -191,12 +191,19 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
         case nodeLost
     }
 
+    /// Whose fault it is.
+    public enum Fault: String, Hashable, Sendable, Codable { case job, node }
+
     public var cause: Cause
     public var exitCode: Int?
     public var signal: Int?
     /// What a person should know beside it.
     public var message: String?
     public var endTime: Timestamp
+    /// Of a launch that failed, whether the job is wrong or the node cannot; nil where that is not known.
+    public var fault: Fault?
+    /// Of what was lost with its node, when that was last heard of: until then it ran, if it did.
+    public var lastSeen: Timestamp?
     public var usage: Usage?
     /// The files named as outputs.
     public var outputs: [FileRecord]
@@ -208,9 +215,10 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
 
     public init(
         cause: Cause, exitCode: Int? = nil, signal: Int? = nil, message: String? = nil, endTime: Timestamp,
-        usage: Usage? = nil, outputs: [FileRecord] = [], reports: [Report] = []
+        usage: Usage? = nil, outputs: [FileRecord] = [], reports: [Report] = [], fault: Fault? = nil
     ) {
         self.reports = reports
+        self.fault = fault
         self.cause = cause
         self.exitCode = exitCode
         self.signal = signal
@@ -218,6 +226,27 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
         self.endTime = endTime
         self.usage = usage
         self.outputs = outputs
+    }
+}
+
+extension AttemptEnd {
+    /// Whether it came to nothing through no fault of the job's: its node was lost, could not start it or would not.
+    public var isLoss: Bool {
+        switch cause {
+        case .nodeLost, .refused: true
+        case .launchFailed: fault == .node
+        case .exit, .signal, .outOfMemory, .timeLimit, .stopped: false
+        }
+    }
+
+    /// Whether the job's own fault ended it, as far as can be told.
+    public var isOwnFailure: Bool {
+        switch cause {
+        case .exit: !isSuccess
+        case .signal, .outOfMemory, .timeLimit: true
+        case .launchFailed: fault != .node
+        case .stopped, .refused, .nodeLost: false
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 /// Jobs that have ended are not here; the journal has them.
 public struct Cluster: Hashable, Sendable, Codable {
     public private(set) var configuration = ClusterConfiguration()
-    public private(set) var jobs: [Job.ID: Job] = [:]
-    public private(set) var nodes: [NodeName: Node] = [:]
+    public internal(set) var jobs: [Job.ID: Job] = [:]
+    public internal(set) var nodes: [NodeName: Node] = [:]
     /// Which jobs wait for a job.
     private var dependents: [Job.ID: Set<Job.ID>] = [:]
     /// Waiting jobs with a dependency that can no longer be met.
@@ -14,6 +14,8 @@ public struct Cluster: Hashable, Sendable, Codable {
     public private(set) var usage = UsageLedger()
     public private(set) var runTimes = RunTimeKnowledge()
     public private(set) var requests = RequestHistory()
+    /// Which jobs are of which family, and how those do.
+    public internal(set) var families = FamilyLedger()
     /// Tasks that hold resources, by queue and by queue and user.
     private var running: [String: Int] = [:]
     private var runningByUser: [QueueUser: Int] = [:]
@@ -74,40 +76,43 @@ public struct Cluster: Hashable, Sendable, Codable {
     public mutating func apply(_ event: ClusterEvent, at time: Timestamp) throws(IllegalTransition) {
         switch event {
         case .configured(let configuration): configure(configuration)
-        case .submitted(let submission): try insert(submission, event)
-        case .reopened(let submission, by: _): try insert(submission, event)
-        case .held(let job, by: _): try existing(job, event) { $0.isHeld = true }
-        case .released(let job, by: _): try existing(job, event) { $0.isHeld = false }
+        case .submitted(let submission): try insert(submission, event, at: time)
+        case .reopened(let submission, by: _): try insert(submission, event, at: time)
+        case .held(let job, by: _): try hold(job, nil, event, at: time)
+        case .released(let job, by: _): try release(job, event, at: time)
+        case .jobsHeld(let jobs, let hold): try self.hold(jobs, hold, event, at: time)
+        case .familyReleased(let family, let jobs): try release(family, jobs, event, at: time)
         case .started(let attempt, _): try start(attempt, event, at: time)
-        case .launched(let attempt, let launch): try launched(attempt, launch, event)
+        case .launched(let attempt, let launch): try launched(attempt, launch, event, at: time)
         case .reported(let attempt, let report): try take(attempt, report, event)
         case .stopping(let attempt, let reason, by: _): try stop(attempt, reason, event)
-        case .memberEnded(let attempt, let rank, let memberEnd): try end(attempt, rank: rank, memberEnd, event)
+        case .memberEnded(let attempt, let rank, let memberEnd):
+            try end(attempt, rank: rank, memberEnd, event, at: time)
         case .attemptEnded(let attempt, let attemptEnd, then: let disposition):
             try end(attempt, attemptEnd, disposition, event, at: time)
-        case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event)
+        case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event, at: time)
         case .nodeJoined(let registration): join(registration)
         case .nodeReturned(let node): try existing(node, event) { $0.isUp = true }
         case .nodeLost(let node): try existing(node, event) { $0.isUp = false }
-        case .nodeFaulted(let node, let fault):
-            try existing(node, event) { $0.faults = (($0.faults ?? []) + [fault]).suffix(Node.keptFaults) }
+        case .nodeFaulted(let node, let fault): try take(fault, of: node, event)
         case .nodeDrained(let node, let drain): try existing(node, event) { $0.drain = drain }
         case .nodeUndrained(let node, by: _):
             try existing(node, event) { node in
                 node.drain = nil
                 node.faults = nil
+                node.troubles = nil
             }
         case .staleAttemptEnded(let attempt, let node, _): try clear(attempt, from: node, event)
         }
     }
 
-    private func require(_ condition: Bool, _ event: ClusterEvent, _ problem: @autoclosure () -> String)
+    func require(_ condition: Bool, _ event: ClusterEvent, _ problem: @autoclosure () -> String)
         throws(IllegalTransition)
     {
         if !condition { throw IllegalTransition(event: event.name, problem: problem()) }
     }
 
-    private mutating func existing(_ id: Job.ID, _ event: ClusterEvent, _ change: (inout Job) -> Void)
+    mutating func existing(_ id: Job.ID, _ event: ClusterEvent, _ change: (inout Job) -> Void)
         throws(IllegalTransition)
     {
         try require(jobs[id] != nil, event, "there is no job \(id) that has not ended")
@@ -117,7 +122,7 @@ public struct Cluster: Hashable, Sendable, Codable {
         }
     }
 
-    private mutating func existing(_ name: NodeName, _ event: ClusterEvent, _ change: (inout Node) -> Void)
+    mutating func existing(_ name: NodeName, _ event: ClusterEvent, _ change: (inout Node) -> Void)
         throws(IllegalTransition)
     {
         try require(nodes[name] != nil, event, "there is no node \(name)")
@@ -136,10 +141,14 @@ public struct Cluster: Hashable, Sendable, Codable {
         return QueuePlace(tier: tier, time: job.submission.submitTime, job: job.id)
     }
 
-    private mutating func insert(_ submission: Submission, _ event: ClusterEvent) throws(IllegalTransition) {
+    private mutating func insert(_ submission: Submission, _ event: ClusterEvent, at time: Timestamp)
+        throws(IllegalTransition)
+    {
         let job = Job(submission)
         try require(jobs[job.id] == nil, event, "job \(job.id) exists already")
         jobs[job.id] = job
+        families.join(job.id, job.family, at: time)
+        if !job.isHeld { try putOnProbation(job.id, event, at: time) }
         for dependency in job.waitsFor { dependents[dependency.job, default: []].insert(job.id) }
         if nextJob <= job.id { nextJob = job.id.next }
         requests.observe(job.specification.resources)
@@ -183,6 +192,7 @@ public struct Cluster: Hashable, Sendable, Codable {
                 state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0,
                 checkpointTime: before?.checkpointTime)
             job.tasks[index]?.checkpointNode = before?.checkpointNode
+            job.tasks[index]?.losses = before?.losses ?? 0
             if attempt.isGang { job.tasks[index]?.gang = Job.Gang(size: attempt.worldSize) }
         }
         if let job = jobs[id.job] {
@@ -216,15 +226,18 @@ public struct Cluster: Hashable, Sendable, Codable {
         try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.checkpointTime = report.time }
     }
 
-    private mutating func launched(_ attempt: AttemptID, _ launch: Launch, _ event: ClusterEvent)
+    private mutating func launched(_ attempt: AttemptID, _ launch: Launch, _ event: ClusterEvent, at time: Timestamp)
         throws(IllegalTransition)
     {
         guard let state = state(of: attempt) else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
-        var startTime: Timestamp? = launch.startTime
-        if let rank = launch.rank, var gang = task(attempt.task)?.gang {
+        if let rank = launch.rank, let gang = task(attempt.task)?.gang {
             try require(gang.members.indices.contains(rank), event, "it has no member of rank \(rank)")
+        }
+        var startTime: Timestamp? = launch.startTime
+        if let live = state.attempt { noteStart(of: live, launch, at: time) }
+        if let rank = launch.rank, var gang = task(attempt.task)?.gang {
             gang.members[rank].startTime = launch.startTime
             startTime = gang.startTime
             try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.gang = gang }
@@ -260,10 +273,10 @@ public struct Cluster: Hashable, Sendable, Codable {
         }
     }
 
-    private mutating func end(_ attempt: AttemptID, rank: Int, _ memberEnd: AttemptEnd, _ event: ClusterEvent)
-        throws(IllegalTransition)
-    {
-        guard let live = state(of: attempt)?.attempt, var gang = task(attempt.task)?.gang else {
+    private mutating func end(
+        _ attempt: AttemptID, rank: Int, _ memberEnd: AttemptEnd, _ event: ClusterEvent, at time: Timestamp
+    ) throws(IllegalTransition) {
+        guard let state = state(of: attempt), let live = state.attempt, var gang = task(attempt.task)?.gang else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is no live gang")
         }
         try require(gang.members.indices.contains(rank), event, "it has no member of rank \(rank)")
@@ -272,7 +285,10 @@ public struct Cluster: Hashable, Sendable, Codable {
         let node = live.allocations[rank].node
         if nodes[node]?.isUp == true { free(attempt, on: node) }
         gang.members[rank].end = memberEnd
-        if gang.failedRank == nil, !memberEnd.isSuccess, memberEnd.cause != .stopped { gang.failedRank = rank }
+        if gang.failedRank == nil, !memberEnd.isSuccess, memberEnd.cause != .stopped {
+            gang.failedRank = rank
+            noteEnd(of: live, state, memberEnd, on: node, at: time)
+        }
         try existing(attempt.task.job, event) { $0.tasks[attempt.task.index ?? 0]?.gang = gang }
     }
 
@@ -300,6 +316,7 @@ public struct Cluster: Hashable, Sendable, Codable {
                 job.tasks[index]?.state = .waiting(notBefore: notBefore)
                 job.tasks[index]?.isReturning = !countsAsRetry
                 job.tasks[index]?.gang = nil
+                job.tasks[index]?.countLoss(attemptEnd, state)
                 if let memory = job.memory(after: attemptEnd, of: live) { job.raisedMemoryBytes = memory }
                 if countsAsRetry { job.tasks[index]?.retries += 1 }
                 job.waitingAgain += 1
@@ -309,13 +326,17 @@ public struct Cluster: Hashable, Sendable, Codable {
             count(job, by: -1)
             charge(job, for: live, by: -1, at: time)
             observe(attemptEnd, of: job, state, live)
-            retire(job)
+            if !live.isGang || attemptEnd.isSuccess {
+                for node in live.allocations.map(\.node) { noteEnd(of: live, state, attemptEnd, on: node, at: time) }
+            }
+            count(disposition, attemptEnd, of: job, live, at: time)
+            retire(job, at: time)
         }
     }
 
-    private mutating func end(_ id: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, _ event: ClusterEvent)
-        throws(IllegalTransition)
-    {
+    private mutating func end(
+        _ id: Job.ID, _ tasks: IndexRanges, _ outcome: Outcome, _ event: ClusterEvent, at time: Timestamp
+    ) throws(IllegalTransition) {
         guard let job = jobs[id] else {
             throw IllegalTransition(event: event.name, problem: "there is no job \(id) that has not ended")
         }
@@ -337,22 +358,27 @@ public struct Cluster: Hashable, Sendable, Codable {
             for index in again { job.tasks[index] = nil }
             job.waitingAgain -= again.count
         }
-        if let job = jobs[id] { retire(job) }
+        if let job = jobs[id] { retire(job, at: time) }
     }
 
     /// Learns how long a run took that came to its own end, or to its limit.
     private mutating func observe(_ end: AttemptEnd, of job: Job, _ state: TaskState, _ attempt: Attempt) {
         guard end.cause == .exit || end.cause == .timeLimit, case .running(_, let since) = state else { return }
+        let models = Set(
+            attempt.allocations.flatMap { nodes[$0.node]?.inventory.models(of: $0) ?? [] })
         runTimes.observe(
             job.specification.runTimeFeatures(
                 user: job.submission.user, queue: configuration.queue(job.specification.queue)),
-            ranSeconds: max(0, (end.endTime - since).inSeconds))
+            ranSeconds: max(0, (end.endTime - since).inSeconds), on: models.sorted(),
+            stated: job.shapes.indices.contains(attempt.allocation.shape)
+                ? job.shapes[attempt.allocation.shape].throughput : nil)
     }
 
     /// Forgets a job whose tasks have all ended, and tells those that wait for it.
-    private mutating func retire(_ job: Job) {
+    private mutating func retire(_ job: Job, at time: Timestamp) {
         guard !job.hasWaitingTasks, job.active == 0 else { return }
         jobs[job.id] = nil
+        families.leave(job.id, job.family, at: time)
         hopeless.remove(job.id)
         for dependency in job.waitsFor { dependents[dependency.job]?.remove(job.id) }
         let state = job.ended.state
@@ -424,6 +450,8 @@ extension ClusterEvent {
         case .reopened: "reopened"
         case .held: "held"
         case .released: "released"
+        case .jobsHeld: "jobsHeld"
+        case .familyReleased: "familyReleased"
         case .started: "started"
         case .launched: "launched"
         case .reported: "reported"
@@ -451,7 +479,10 @@ extension ClusterEvent {
             .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _),
             .staleAttemptEnded(let attempt, _, _):
             attempt.task.job
-        case .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained, .nodeUndrained: nil
+        case .jobsHeld(let jobs, _) where jobs.count == 1: jobs.first
+        case .jobsHeld, .familyReleased, .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained,
+            .nodeUndrained:
+            nil
         }
     }
 }

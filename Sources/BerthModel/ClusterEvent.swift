@@ -7,6 +7,11 @@ public enum ClusterEvent: Hashable, Sendable, Codable {
     case reopened(Submission, by: String)
     case held(job: Job.ID, by: String)
     case released(job: Job.ID, by: String)
+    /// Berth holds jobs by itself. Where their family fails, those of it that come later are held as well, whether or not
+    /// any is now.
+    case jobsHeld(jobs: [Job.ID], JobHold)
+    /// A held family has succeeded: these of its jobs go on.
+    case familyReleased(JobFamily, jobs: [Job.ID])
     /// The planner gave a task its resources.
     case started(Attempt, Decision)
     case launched(attempt: AttemptID, Launch)
@@ -65,14 +70,16 @@ public struct ClusterConfiguration: Hashable, Sendable, Codable {
     public var queues: [Queue]
     public var defaultQueue: String
     public var planning: PlanningConfiguration
+    public var failures: FailureLimits
 
     public init(
         queues: [Queue] = Queue.shipped, defaultQueue: String = "batch",
-        planning: PlanningConfiguration = PlanningConfiguration()
+        planning: PlanningConfiguration = PlanningConfiguration(), failures: FailureLimits = FailureLimits()
     ) {
         self.queues = queues
         self.defaultQueue = defaultQueue
         self.planning = planning
+        self.failures = failures
     }
 
     public init(from decoder: any Decoder) throws {
@@ -82,6 +89,7 @@ public struct ClusterConfiguration: Hashable, Sendable, Codable {
         // Journals from before it could be set do not have it.
         planning =
             try container.decodeIfPresent(PlanningConfiguration.self, forKey: .planning) ?? PlanningConfiguration()
+        failures = try container.decodeIfPresent(FailureLimits.self, forKey: .failures) ?? FailureLimits()
     }
 
     public func queue(_ name: String) -> Queue? { queues.first { $0.name == name } }

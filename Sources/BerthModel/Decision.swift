@@ -49,6 +49,8 @@ public struct Decision: Hashable, Sendable, Codable {
 
 /// What a placement costs the others, the most important first.
 public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
+    /// How much longer it takes there than on the fastest type of its throughput, in per cent, to the nearest ten.
+    public var slowdown: Int
     /// Thousandths of GPUs that jobs of the usual mix can no longer use, beside those that the task takes.
     public var fragmentation: Int
     /// Free devices on the node that the task does not ask for.
@@ -56,7 +58,10 @@ public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
     public var coresLeft: Int
     public var memoryLeftMiB: Int64
 
-    public init(fragmentation: Int, unaskedDevices: Int, coresLeft: Int, memoryLeftMiB: Int64) {
+    public init(
+        slowdown: Int = 0, fragmentation: Int, unaskedDevices: Int, coresLeft: Int, memoryLeftMiB: Int64
+    ) {
+        self.slowdown = slowdown
         self.fragmentation = fragmentation
         self.unaskedDevices = unaskedDevices
         self.coresLeft = coresLeft
@@ -65,16 +70,30 @@ public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
 
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        // Decisions of the first policy did not know it.
+        // What earlier policies did not know.
+        slowdown = try container.decodeIfPresent(Int.self, forKey: .slowdown) ?? 0
         fragmentation = try container.decodeIfPresent(Int.self, forKey: .fragmentation) ?? 0
         unaskedDevices = try container.decode(Int.self, forKey: .unaskedDevices)
         coresLeft = try container.decode(Int.self, forKey: .coresLeft)
         memoryLeftMiB = try container.decode(Int64.self, forKey: .memoryLeftMiB)
     }
 
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        if slowdown != 0 { try container.encode(slowdown, forKey: .slowdown) }
+        try container.encode(fragmentation, forKey: .fragmentation)
+        try container.encode(unaskedDevices, forKey: .unaskedDevices)
+        try container.encode(coresLeft, forKey: .coresLeft)
+        try container.encode(memoryLeftMiB, forKey: .memoryLeftMiB)
+    }
+
+    private enum CodingKeys: CodingKey {
+        case slowdown, fragmentation, unaskedDevices, coresLeft, memoryLeftMiB
+    }
+
     public static func < (left: Self, right: Self) -> Bool {
-        (left.fragmentation, left.unaskedDevices, left.coresLeft, left.memoryLeftMiB)
-            < (right.fragmentation, right.unaskedDevices, right.coresLeft, right.memoryLeftMiB)
+        (left.slowdown, left.fragmentation, left.unaskedDevices, left.coresLeft, left.memoryLeftMiB)
+            < (right.slowdown, right.fragmentation, right.unaskedDevices, right.coresLeft, right.memoryLeftMiB)
     }
 }
 

@@ -212,8 +212,6 @@ public struct Device: Hashable, Sendable, Codable {
     public var isDeclared: Bool
     /// The GPU that it is an instance of, by name: a MIG instance's.
     public var parent: String?
-    /// N of the device's node `/dev/nvidiaN`.
-    public var minorNumber: Int?
     /// What is run before and after jobs that hold it, and to see whether it works.
     public var care: DeviceCare?
 

@@ -6,6 +6,13 @@ public struct Job: Hashable, Sendable, Codable {
     public let submission: Submission
     /// Whether somebody holds it back.
     public internal(set) var isHeld: Bool
+    /// Why Berth does so by itself; nil where a person does, or nobody.
+    public internal(set) var hold: JobHold?
+    /// Whether only one of its tasks may hold resources at a time: its family has failed, and this is to show whether it
+    /// still does.
+    public internal(set) var isOnProbation = false
+    /// Nodes that failed to start an attempt of it, the latest last, and until when it leaves them out.
+    public internal(set) var avoided: [AvoidedNode] = []
     /// Tasks that were never started.
     public internal(set) var untouched: IndexRanges
     /// Tasks that were started and have not ended, by index.
@@ -27,6 +34,9 @@ public struct Job: Hashable, Sendable, Codable {
     public var isArray: Bool { specification.array != nil }
     public var hasWaitingTasks: Bool { !untouched.isEmpty || waitingAgain > 0 }
     public var waitingCount: Int { untouched.count + waitingAgain }
+    public var family: JobFamily { JobFamily(submission) }
+    /// How many of its tasks may hold resources at a time.
+    public var parallelLimit: Int { isOnProbation ? 1 : specification.array?.parallel ?? .max }
 
     public init(_ submission: Submission) {
         self.submission = submission
@@ -80,6 +90,20 @@ public struct Job: Hashable, Sendable, Codable {
         }
     }
 
+    /// A node that the job leaves out for a time.
+    public struct AvoidedNode: Hashable, Sendable, Codable {
+        public var node: NodeName
+        public var until: Timestamp
+    }
+
+    /// So many are remembered.
+    private static let avoidedLimit = 8
+
+    mutating func avoid(_ node: NodeName, until time: Timestamp) {
+        avoided = (avoided.filter { $0.node != node } + [AvoidedNode(node: node, until: time)])
+            .suffix(Self.avoidedLimit)
+    }
+
     /// A task that has been started at least once.
     public struct Task: Hashable, Sendable, Codable {
         public var state: TaskState
@@ -87,6 +111,8 @@ public struct Job: Hashable, Sendable, Codable {
         public var attempts: Int
         /// Attempts that counted against the job's retries.
         public var retries: Int
+        /// Its last attempts that came to nothing by their nodes' faults, counted since one ran for a while.
+        public internal(set) var losses = 0
         /// The last complete checkpoint that an attempt of the task told of.
         public var checkpointTime: Timestamp?
         /// Where its last attempt ran, and so where the checkpoint directory is that Berth keeps for it; nil where none

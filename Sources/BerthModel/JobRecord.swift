@@ -6,6 +6,8 @@ public struct JobRecord: Hashable, Sendable {
     public var state: JobState
     /// How it ended, if it has; of an array, how its worst task did.
     public var outcome: Outcome?
+    /// Why Berth holds it by itself, a sentence; nil where it does not.
+    public var hold: String?
     /// The first start and the last end of its attempts.
     public var startTime: Timestamp?
     public var endTime: Timestamp?

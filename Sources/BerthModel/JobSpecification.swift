@@ -31,6 +31,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var dependencies: [Dependency] = []
     public var array: ArraySpecification?
     public var pool: String?
+    /// What the pool's model server has loaded before the job starts; nil where the job sees to that.
+    public var model: ModelReference?
     /// Files that are hashed before an attempt starts, relative to the working directory.
     public var inputs: [String] = []
     /// Files that are hashed after an attempt has ended.

@@ -15,6 +15,8 @@ public struct Node: Hashable, Sendable, Codable {
 
     /// What was found wrong with it last, the latest last, until somebody undrains it.
     public internal(set) var faults: [Fault]?
+    /// Attempts that went wrong on it since the last that went well, the latest last; nil for none.
+    public internal(set) var troubles: [NodeTrouble]?
 
     public var inventory: Inventory { registration.inventory }
     /// Whether new work may start here.
@@ -25,6 +27,8 @@ public struct Node: Hashable, Sendable, Codable {
         public enum Kind: String, Hashable, Sendable, Codable {
             /// The kernel granted an attempt other CPUs or NUMA nodes than the plan.
             case binding
+            /// Attempt after attempt fails on it, and so few nodes work besides that Berth does not drain it.
+            case failing
         }
 
         public var kind: Kind
@@ -47,10 +51,13 @@ public struct Node: Hashable, Sendable, Codable {
     public struct Drain: Hashable, Sendable, Codable {
         public var reason: String
         public var by: String
+        /// The attempts for which Berth drained it by itself, the latest last; nil where a person did.
+        public var evidence: [NodeTrouble]?
 
-        public init(reason: String, by: String) {
+        public init(reason: String, by: String, evidence: [NodeTrouble]? = nil) {
             self.reason = reason
             self.by = by
+            self.evidence = evidence
         }
     }
 

@@ -1,9 +1,9 @@
-/// How an attempt whose job names a pool was started.
+/// How an attempt whose job names a pool was started. With a fork server a miss starts cold; with a model server it waits.
 public struct PoolUse: Hashable, Sendable, Codable {
     public enum Miss: String, Hashable, Sendable, Codable, CaseIterable {
-        /// The user had no slot; one is being started for the next job.
+        /// The user had no slot; one is started.
         case coldStart
-        /// The user's slot is still importing its modules.
+        /// The user's slot is not ready yet.
         case starting
         /// All slots belong to other users' running jobs.
         case poolFull
@@ -17,19 +17,26 @@ public struct PoolUse: Hashable, Sendable, Codable {
         case serverFailed
         /// The slot did not answer, and the job was started without it.
         case slotFailed
+        /// The model server was ready, and had to load the model.
+        case modelNotLoaded
+        /// Jobs and their slots leave no memory for a further slot.
+        case noRoom
     }
 
     public var pool: String
-    /// nil where it came out of a warm slot.
+    /// nil where a warm slot was ready; else the first thing that was in the way.
     public var miss: Miss?
-    /// What the slot's server took to import its modules, which the job did not; nil where it started cold.
+    /// What the slot took to become ready, and its model to load, which the job did not wait for; nil after a miss.
     public var secondsSaved: Double?
+    /// How long the job waited for its model server after a miss; nil where it did not wait.
+    public var secondsWaited: Double?
     public var isHit: Bool { miss == nil }
 
-    public init(pool: String, miss: Miss? = nil, secondsSaved: Double? = nil) {
+    public init(pool: String, miss: Miss? = nil, secondsSaved: Double? = nil, secondsWaited: Double? = nil) {
         self.pool = pool
         self.miss = miss
         self.secondsSaved = secondsSaved
+        self.secondsWaited = secondsWaited
     }
 }
 

@@ -12,10 +12,13 @@ public struct ResourceRequest: Hashable, Sendable, Codable {
     public var nodes: Int
     /// Whether the node is given to this task alone.
     public var isExclusive: Bool
+    /// How fast it goes on each type of device, or of CPU where it asks for no device; nil where that is not said.
+    public var throughput: Throughput?
 
     public init(
         cpus: Int = 1, countsThreads: Bool = false, memoryBytes: Int64? = nil, gpus: GPURequest? = nil,
-        devices: [DeviceRequest] = [], locality: Locality = Locality(), nodes: Int = 1, isExclusive: Bool = false
+        devices: [DeviceRequest] = [], locality: Locality = Locality(), nodes: Int = 1, isExclusive: Bool = false,
+        throughput: Throughput? = nil
     ) {
         self.cpus = cpus
         self.countsThreads = countsThreads
@@ -25,6 +28,7 @@ public struct ResourceRequest: Hashable, Sendable, Codable {
         self.locality = locality
         self.nodes = nodes
         self.isExclusive = isExclusive
+        self.throughput = throughput
     }
 }
 

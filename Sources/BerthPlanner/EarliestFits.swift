@@ -7,9 +7,12 @@ struct EarliestFits: Sendable {
     /// The shape's, to know it by.
     let digest: UInt64
     private let number: Int
+    private let leastSpeed: Double
     private var heap = Heap<Entry>()
     /// How many of the fleet's changes are in here; nil where no node was asked yet.
     private var changesSeen: Int?
+    /// When it was last asked, as a number that grows.
+    var lastUse = 0
 
     /// Ordered by time and name, so that the order in which nodes joined counts for nothing.
     private struct Entry: Comparable {
@@ -23,18 +26,29 @@ struct EarliestFits: Sendable {
         }
     }
 
-    init(_ digest: UInt64, _ number: Int) {
+    /// What is asked for: a shape, on nodes where it goes at least so fast.
+    struct Key: Hashable {
+        var shape: Int
+        var leastSpeed: Double
+    }
+
+    /// Nodes that have room from a time on, by name.
+    struct Place {
+        var time: Timestamp
+        var slots: [Int]
+    }
+
+    init(_ digest: UInt64, _ key: Key) {
         self.digest = digest
-        self.number = number
+        number = key.shape
+        leastSpeed = key.leastSpeed
     }
 
     /// The time from which as many nodes as the shape asks for have room, and those nodes by name.
     ///
     /// - Complexity: O(c log n) for c changes since the last call, O(n) at the first.
-    mutating func first(_ spans: Planner.Spans, _ fleet: Fleet, _ shapes: inout ShapeTable, _ round: Round)
-        -> (time: Timestamp, slots: [Int])?
-    {
-        catchUp(fleet, &shapes, at: round.now)
+    mutating func first(_ spans: Planner.Spans, _ fleet: Fleet, _ shapes: inout ShapeTable, _ round: Round) -> Place? {
+        catchUp(fleet, &shapes)
         let count = shapes[number].shape.request.nodes
         var looked: [Entry] = []
         var found: [(time: Timestamp, name: NodeName, slot: Int)] = []
@@ -48,7 +62,7 @@ struct EarliestFits: Sendable {
                 guard spans.mayEnd(by: closing, from: time) else { continue }
                 found.append((time, entry.name, entry.slot))
                 unreserved += 1
-            } else if let time = timeBesideKept(entry, spans.expected, fleet, &shapes, round),
+            } else if let time = timeBesideKept(entry, spans, fleet, &shapes, round),
                 spans.mayEnd(by: closing, from: time)
             {
                 found.append((time, entry.name, entry.slot))
@@ -58,47 +72,47 @@ struct EarliestFits: Sendable {
         guard found.count >= count else { return nil }
         let chosen = found.sorted { ($0.time, $0.name) < ($1.time, $1.name) }.prefix(count)
         guard let last = chosen.last else { return nil }
-        return (last.time, chosen.sorted { $0.name < $1.name }.map(\.slot))
+        return Place(time: last.time, slots: chosen.sorted { $0.name < $1.name }.map(\.slot))
     }
 
-    private mutating func catchUp(_ fleet: Fleet, _ shapes: inout ShapeTable, at now: Timestamp) {
+    private mutating func catchUp(_ fleet: Fleet, _ shapes: inout ShapeTable) {
         let total = fleet.changesBefore + fleet.changes.count
         if let seen = changesSeen, seen >= fleet.changesBefore, heap.count < 4 * fleet.nodes.count + 64 {
             var slots = Set<Int>()
             for slot in fleet.changes[(seen - fleet.changesBefore)...] where slots.insert(slot).inserted {
-                add(slot, fleet, &shapes, at: now)
+                if let entry = entry(for: slot, fleet, &shapes) { heap.insert(entry) }
             }
         } else {
-            heap = Heap()
-            for slot in fleet.nodes.indices { add(slot, fleet, &shapes, at: now) }
+            heap = Heap(fleet.nodes.indices.compactMap { entry(for: $0, fleet, &shapes) })
         }
         changesSeen = total
     }
 
-    private mutating func add(_ slot: Int, _ fleet: Fleet, _ shapes: inout ShapeTable, at now: Timestamp) {
+    private func entry(for slot: Int, _ fleet: Fleet, _ shapes: inout ShapeTable) -> Entry? {
         guard fleet.nodes[slot].group != nil, let fit = shapes.fit(number, on: fleet.nodes[slot].make, fleet),
-            var place = fleet.nodes[slot].releases.first(where: fit.fits)
-        else { return }
+            fit.speed >= leastSpeed, var place = fleet.nodes[slot].releases.first(where: fit.fits)
+        else { return nil }
         if shapes[number].needsExactFit {
             let node = fleet.nodes[slot]
             let request = shapes[number].shape.request
             while place < node.releases.times.count, !node.fits(request, fleet.makes[node.make], by: place) {
                 place += 1
             }
-            guard place < node.releases.times.count else { return }
+            guard place < node.releases.times.count else { return nil }
         }
         // What fits already fits at any time asked for, however long ago the node was looked at.
         let time = place == 0 ? Timestamp.epoch : fleet.nodes[slot].releases.times[place]
-        heap.insert(
-            Entry(time: time, name: fleet.nodes[slot].node.name, slot: slot, version: fleet.nodes[slot].version))
+        return Entry(
+            time: time, name: fleet.nodes[slot].node.name, slot: slot, version: fleet.nodes[slot].version)
     }
 
     /// The first time at which there is room beside what is kept free already.
     private func timeBesideKept(
-        _ entry: Entry, _ span: Duration?, _ fleet: Fleet, _ shapes: inout ShapeTable, _ round: Round
+        _ entry: Entry, _ spans: Planner.Spans, _ fleet: Fleet, _ shapes: inout ShapeTable, _ round: Round
     ) -> Timestamp? {
         let node = fleet.nodes[entry.slot]
         guard let fit = shapes.fit(number, on: node.make, fleet) else { return nil }
+        let span = spans.expected(atSpeed: fit.speed)
         let ends = round.reserved[entry.slot, default: []].map(\.end).filter { $0 < .distantFuture }
         let times = (node.releases.times.filter { $0 >= entry.time } + ends + [round.now]).filter {
             $0 >= max(entry.time, round.now)

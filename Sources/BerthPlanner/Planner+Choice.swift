@@ -5,16 +5,25 @@ extension Planner {
     /// The nodes chosen, and what they were chosen from.
     struct Choice {
         var allocations: [Allocation]
+        /// How fast it goes there; a gang as fast as its slowest member.
+        var speed: Double
         /// The best first, the chosen one before all others.
         var candidates: [(node: NodeName, score: PlacementScore)]
     }
 
     /// How long a task may hold what it gets.
     struct Spans {
-        /// As expected; nil where nothing is known.
+        /// As expected on the type of device where it goes fastest; nil where nothing is known.
         var expected: Duration?
         /// At the longest; nil where nothing ends it.
         var limit: Duration?
+
+        /// As expected where it goes at this part of its highest speed.
+        func expected(atSpeed speed: Double) -> Duration? {
+            guard speed < 1, let expected else { return expected }
+            let scaled = Duration.microseconds(Int64(min(expected.inSeconds / speed, 1e9) * 1_000_000))
+            return limit.map { min($0, scaled) } ?? scaled
+        }
 
         /// Whether a task that starts at `start` is over when its node must be empty.
         func mayEnd(by closing: Timestamp?, from start: Timestamp) -> Bool {
@@ -39,7 +48,8 @@ extension Planner {
         }
         guard let found, let allocation = exactFit(number, on: found.slot) else { return nil }
         return Choice(
-            allocations: [allocation], candidates: candidates(best, chosen: allocation.node, found.score))
+            allocations: [allocation], speed: speed(of: number, on: [found.slot]),
+            candidates: candidates(best, chosen: allocation.node, found.score))
     }
 
     private typealias Found = (slot: Int, score: PlacementScore)
@@ -88,7 +98,13 @@ extension Planner {
         guard let group = fleet.group(reference), mayEnd(on: group.summary.make, spans, round),
             let fit = shapes.fit(number, on: group.summary.make, fleet)
         else { return nil }
-        return group.members.last { leavesRoom(fit, $0, spans, round) }
+        return group.members.last { leavesRoom(fit, $0, spans.expected(atSpeed: fit.speed), round) }
+    }
+
+    /// How fast a task of the shape goes on these nodes together.
+    mutating func speed(of number: Int, on slots: [Int]) -> Double {
+        guard shapes[number].shape.request.throughput != nil else { return 1 }
+        return slots.reduce(1) { min($0, shapes.fit(number, on: fleet.nodes[$1].make, fleet)?.speed ?? 1) }
     }
 
     /// With the GPU that the packing prefers, if the rest lies well with it.
@@ -102,9 +118,9 @@ extension Planner {
         return fit.placement(shape: 0).allocation
     }
 
-    private func leavesRoom(_ fit: ShapeFit, _ slot: Int, _ spans: Spans, _ round: Round) -> Bool {
+    private func leavesRoom(_ fit: ShapeFit, _ slot: Int, _ span: Duration?, _ round: Round) -> Bool {
         guard let kept = round.reserved[slot] else { return true }
-        let end = spans.expected.map { round.now + $0 } ?? .distantFuture
+        let end = span.map { round.now + $0 } ?? .distantFuture
         if kept.allSatisfy({ $0.start >= end }) { return true }
         return round.leavesRoom(fit, on: fleet.nodes[slot], from: round.now, until: end, slot: slot)
     }
@@ -125,7 +141,7 @@ extension Planner {
                 let fit = shapes.fit(number, on: group.summary.make, fleet)
             else { continue }
             let name = fleet.makes[group.summary.make].example.registration.labels["switch"] ?? ""
-            for slot in group.members where leavesRoom(fit, slot, spans, round) {
+            for slot in group.members where leavesRoom(fit, slot, spans.expected(atSpeed: fit.speed), round) {
                 bySwitch[name, default: []].append((slot, candidate.score))
             }
         }
@@ -140,12 +156,19 @@ extension Planner {
             chosen += inOrder.prefix(count - chosen.count)
         }
         chosen.sort { fleet.node($0.slot).name < fleet.node($1.slot).name }
+        // Where its members go at different speeds, all of it takes as long as the slowest.
+        let speed = speed(of: number, on: chosen.map(\.slot))
+        let span = spans.expected(atSpeed: speed)
         var allocations: [Allocation] = []
         for member in chosen {
-            guard let allocation = exactFit(number, on: member.slot) else { return nil }
+            guard let fit = shapes.fit(number, on: fleet.nodes[member.slot].make, fleet),
+                fit.speed == speed || leavesRoom(fit, member.slot, span, round),
+                let allocation = exactFit(number, on: member.slot)
+            else { return nil }
             allocations.append(allocation)
         }
         return Choice(
-            allocations: allocations, candidates: chosen.prefix(1).map { (fleet.node($0.slot).name, $0.score) })
+            allocations: allocations, speed: speed,
+            candidates: chosen.prefix(1).map { (fleet.node($0.slot).name, $0.score) })
     }
 }

@@ -10,6 +10,15 @@ extension Planner {
         holdings.refusals(of: terms, configuration, fleet) + resourceReasons(for: terms, at: now)
     }
 
+    /// That a job waits for devices where it goes faster, although it could start now; nil where it does not.
+    ///
+    /// - Complexity: a plan, on a copy.
+    public func waitForFaster(of id: Job.ID, _ facts: PlanningFacts, at now: Timestamp) -> WaitReason? {
+        var fork = self
+        let chosen = fork.plan(facts, at: now).reservations.first { $0.job == id && $0.isChosen }
+        return chosen.flatMap { place in place.nodes.first.map { .faster(node: $0, from: place.time) } }
+    }
+
     /// How many jobs come before this one: those of lines with a higher priority, and those before it in its own. None
     /// where it is not in line.
     ///

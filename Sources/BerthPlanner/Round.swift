@@ -28,6 +28,11 @@ struct Round {
     /// Whether some line comes before attempts that may be stopped.
     var mayPreempt = false
     var linesSeen = 0
+    /// Jobs that could start, and wait for faster devices: in all, and by line. So many at the most, since each costs the
+    /// next one some time; after that everybody takes what there is.
+    var waitsForFaster = 0
+    var waitsForFasterInLine: [Int: Int] = [:]
+    static let mostWaitsForFaster = 32
     /// By the account's number.
     private var shares: [Double?] = []
 

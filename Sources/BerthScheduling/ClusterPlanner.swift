@@ -14,12 +14,21 @@ public struct ClusterPlanner: Sendable {
     private var timers = Heap<Due>()
     /// Jobs with a deadline for their start.
     private var deadlines = Heap<Due>()
+    /// Whether jobs that leave nodes out could run on others.
+    private var avoidances: [Job.ID: Avoidance] = [:]
 
     private struct Due: Comparable, Sendable {
         var time: Timestamp
         var job: Job.ID
 
         static func < (left: Self, right: Self) -> Bool { (left.time, left.job) < (right.time, right.job) }
+    }
+
+    private struct Avoidance: Sendable {
+        var nodes: [NodeName]
+        /// How much memory the job asks for, if more than it did at first.
+        var memoryBytes: Int64?
+        var isPossible: Bool
     }
 
     public init(_ cluster: Cluster) {
@@ -43,6 +52,7 @@ public struct ClusterPlanner: Sendable {
             touchedJobs.formUnion(cluster.dependents(of: job))
         }
         switch event {
+        case .jobsHeld(let jobs, _), .familyReleased(_, let jobs): touchedJobs.formUnion(jobs)
         case .configured: isStale = true
         case .started(let attempt, _): touchedNodes.formUnion(attempt.allocations.map(\.node))
         case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
@@ -54,7 +64,10 @@ public struct ClusterPlanner: Sendable {
             .nodeDrained(let node, _),
             .nodeUndrained(let node, by: _):
             touchedNodes.insert(node)
-        case .nodeJoined(let registration): touchedNodes.insert(registration.name)
+        case .nodeJoined(let registration):
+            touchedNodes.insert(registration.name)
+            touchedJobs.formUnion(avoidances.keys)
+            avoidances = [:]
         case .submitted, .reopened, .held, .released, .tasksEnded, .nodeFaulted: break
         }
     }
@@ -80,6 +93,7 @@ public struct ClusterPlanner: Sendable {
     private mutating func follow(_ id: Job.ID, in cluster: Cluster, at now: Timestamp) {
         guard let job = cluster.jobs[id], job.hasWaitingTasks else {
             planner.withdraw(id)
+            avoidances[id] = nil
             return
         }
         if let deadline = job.specification.deadline, !job.untouched.isEmpty {
@@ -93,14 +107,36 @@ public struct ClusterPlanner: Sendable {
         } else if let retry = ready.nextRetry {
             timers.insert(Due(time: retry, job: id))
         }
-        let room = max(0, (job.specification.array?.parallel ?? .max) - job.active)
+        let room = max(0, job.parallelLimit - job.active)
         let returning = min(ready.returning.count, room)
         let others = min(ready.again.count + ready.untouchedCount, room - returning)
+        let avoided = avoided(by: job, in: cluster.configuration, at: now)
+        if ready.isAny, let next = avoided.map(\.until).min() { timers.insert(Due(time: next, job: id)) }
         for (tasks, isReturning) in [(returning, true), (others, false)] {
             planner.put(
                 WaitingJob(id: id, submitTime: job.submission.submitTime, tasks: tasks),
-                WaitingTerms(job, isReturning: isReturning, in: cluster.configuration), at: now)
+                WaitingTerms(
+                    job, isReturning: isReturning, avoiding: avoided.map(\.node), in: cluster.configuration), at: now)
         }
+    }
+
+    /// The nodes that the job leaves out now, since they failed to start it; none if no other could run it.
+    ///
+    /// - Complexity: O(1); O(n) for n nodes when the job begins to leave another one out, which comes of a fault.
+    mutating func avoided(by job: Job, in configuration: ClusterConfiguration, at now: Timestamp)
+        -> [Job.AvoidedNode]
+    {
+        let avoided = job.avoided.filter { $0.until > now }
+        guard !avoided.isEmpty else { return [] }
+        let nodes = avoided.map(\.node)
+        if let known = avoidances[job.id], known.nodes == nodes, known.memoryBytes == job.raisedMemoryBytes {
+            return known.isPossible ? avoided : []
+        }
+        let shapes = job.specification.taskShapes(job.shapes, avoiding: nodes, in: configuration)
+        let isPossible = planner.nearestMiss(for: shapes) == nil
+        avoidances[job.id] = Avoidance(
+            nodes: nodes, memoryBytes: job.raisedMemoryBytes, isPossible: isPossible)
+        return isPossible ? avoided : []
     }
 
     private static func running(on node: Node, in cluster: Cluster) -> [RunningAttempt] {
@@ -160,7 +196,9 @@ public struct ClusterPlanner: Sendable {
             fence += 1
             result.starts.append(ClusterPlan.Start(attempt: attempt, decision: start.decision))
         }
-        result.nextTime = timers.min?.time
+        // Who waits for faster devices decides again when they were expected to be free.
+        let recheck = plan.reservations.filter { $0.isChosen && $0.time > now }.map(\.time).min()
+        result.nextTime = [timers.min?.time, recheck].compactMap { $0 }.min()
         return result
     }
 
@@ -194,7 +232,8 @@ public struct ClusterPlan: Sendable {
     public var starts: [Start] = []
     public var preemptions: [Plan.Preemption] = []
     public var reservations: [Plan.Reservation] = []
-    /// When a waiting job may start for another reason than an event: its begin or the end of its backoff.
+    /// When a waiting job may start for another reason than an event: its begin, the end of its backoff, or that faster
+    /// devices are not free by when they should.
     public var nextTime: Timestamp?
 
     public struct Start: Sendable {
@@ -215,6 +254,8 @@ private struct ReadyTasks {
     var returning: [Int] = []
     var again: [Int] = []
     var untouchedCount = 0
+    /// Those whose backoff is not over, soonest first.
+    var early: [(index: Int, notBefore: Timestamp, isReturning: Bool)] = []
     /// When the next backoff is over.
     var nextRetry: Timestamp?
 
@@ -229,12 +270,14 @@ private struct ReadyTasks {
             guard case .waiting(let notBefore) = task.state else { continue }
             if let notBefore, notBefore > now {
                 nextRetry = min(nextRetry ?? notBefore, notBefore)
+                early.append((index, notBefore, task.isReturning))
             } else if task.isReturning {
                 returning.append(index)
             } else {
                 again.append(index)
             }
         }
+        early.sort { ($0.notBefore, $0.index) < ($1.notBefore, $1.index) }
     }
 }
 
@@ -242,27 +285,36 @@ private struct ReadyTasks {
 private struct TaskChoice {
     private var returning: [Int]
     private var again: [Int]
+    private var againEarly: [Int]
     private var untouched: FlattenSequence<[Range<Int>]>.Iterator
 
     init(of job: Job, at now: Timestamp) {
         let ready = ReadyTasks(of: job, at: now)
-        returning = ready.returning.reversed()
+        // Where the clock was set back, what was due when the planner was told of it may not seem so now.
+        let early = ready.early.reversed()
+        returning = early.filter(\.isReturning).map(\.index) + ready.returning.reversed()
         again = ready.again.reversed()
+        againEarly = early.filter { !$0.isReturning }.map(\.index)
         untouched = job.untouched.makeIterator()
     }
 
     mutating func next(isReturning: Bool) -> Int? {
-        isReturning ? returning.popLast() : again.popLast() ?? untouched.next()
+        isReturning ? returning.popLast() : again.popLast() ?? untouched.next() ?? againEarly.popLast()
     }
 }
 
 extension JobSpecification {
-    /// - Parameter requests: what to place in the place of its own shapes.
-    func taskShapes(_ requests: [ResourceRequest]? = nil, in configuration: ClusterConfiguration) -> [TaskShape] {
-        // A pool's name is well formed wherever a node offers it, so that it needs no quoting of its own.
+    /// - Parameters:
+    ///   - requests: what to place in the place of its own shapes.
+    ///   - avoided: nodes on which it is not to start.
+    func taskShapes(
+        _ requests: [ResourceRequest]? = nil, avoiding avoided: [NodeName] = [], in configuration: ClusterConfiguration
+    ) -> [TaskShape] {
+        // A pool's name is well formed wherever a node offers it, so that it needs no quoting of its own; nodes' names are.
         let offersPool = pool.flatMap { try? Expression("node.pools has \"\($0)\"") }
+        let leavesOut = avoided.sorted().compactMap { try? Expression("node.name != \"\($0)\"") }
         let rule = PlacementRule(
-            constraints: constraints + [offersPool].compactMap { $0 }, queue: queue,
+            constraints: constraints + [offersPool].compactMap { $0 } + leavesOut, queue: queue,
             queueNodes: configuration.queue(queue)?.nodes)
         return (requests ?? shapes).map { TaskShape(request: $0, rule: rule) }
     }
@@ -275,10 +327,13 @@ extension PlanningFacts {
 }
 
 extension WaitingTerms {
-    init(_ job: Job, isReturning: Bool, in configuration: ClusterConfiguration) {
+    init(
+        _ job: Job, isReturning: Bool, avoiding avoided: [NodeName] = [], in configuration: ClusterConfiguration
+    ) {
         let specification = job.specification
         self.init(
-            shapes: specification.taskShapes(job.shapes, in: configuration), queue: specification.queue,
+            shapes: specification.taskShapes(job.shapes, avoiding: avoided, in: configuration),
+            queue: specification.queue,
             user: job.submission.user, project: specification.project, name: specification.name,
             expectedTime: specification.expectedTime,
             timeLimit: specification.timeLimit(in: configuration.queue(specification.queue)),

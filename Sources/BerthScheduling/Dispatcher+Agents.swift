@@ -10,9 +10,11 @@ extension Dispatcher {
     public mutating func receive(_ message: AgentMessage, from node: NodeName, session: UInt64, at now: Timestamp) {
         if case .hello(let registration, let statuses) = message {
             if let current = sessions[node]?.number, current >= session { return }
-            sessions[node] = Session(number: session, lastHeard: now)
+            let earlier = sessions[node]?.lastHeard
+            sessions[node] = Session(number: session, lastHeard: now, heardBefore: earlier)
             welcome(registration, at: now)
             reconcile(node, statuses, at: now)
+            sessions[node]?.heardBefore = nil
             return
         }
         guard sessions[node]?.number == session, sessions[node]?.lastHeard != nil else { return }
@@ -102,6 +104,7 @@ extension Dispatcher {
             launch.bound.notes.isEmpty
             ? "It is bound otherwise than planned." : launch.bound.notes.joined(separator: " ")
         record(.nodeFaulted(node, Node.Fault(kind: .binding, time: now, attempt: id, text: text)), at: now)
+        judge(node, at: now)
     }
 
     /// An attempt that was given up: it must not go on, and its end changes nothing but the node's resources.
@@ -121,8 +124,18 @@ extension Dispatcher {
     /// Takes in that an attempt has ended on a node: the whole of it, or a member of a gang.
     mutating func end(_ id: AttemptID, on node: NodeName, _ attemptEnd: AttemptEnd, at now: Timestamp) {
         guard let attempt = cluster.state(of: id)?.attempt else { return }
-        guard attempt.isGang, let rank = attempt.rank(on: node) else { return end(id, attemptEnd, at: now) }
+        var attemptEnd = attemptEnd
+        // What the node says at its hello that it has lost, since it was down, ran until it was last heard of before.
+        if attemptEnd.cause == .nodeLost, attemptEnd.lastSeen == nil {
+            attemptEnd.lastSeen = sessions[node]?.heardBefore
+        }
+        guard attempt.isGang, let rank = attempt.rank(on: node) else {
+            end(id, attemptEnd, at: now)
+            judge(node, at: now)
+            return
+        }
         record(.memberEnded(attempt: id, rank: rank, attemptEnd), at: now)
+        judge(node, at: now)
         guard let gang = cluster.task(id.task)?.gang else { return }
         if gang.hasEnded {
             end(id, gang.end(of: attempt), at: now)
@@ -141,12 +154,17 @@ extension Dispatcher {
 
     private mutating func end(_ id: AttemptID, _ attemptEnd: AttemptEnd, at now: Timestamp) {
         guard let job = cluster.jobs[id.task.job], let task = cluster.task(id.task) else { return }
-        var disposition = disposition(of: attemptEnd, task: task, job: job, attempt: id, at: now)
+        let limits = cluster.configuration.failures
+        var disposition = disposition(of: attemptEnd, task: task, job: job, attempt: id, limits, at: now)
         if case .waits = disposition, let problem = memoryProblem(after: attemptEnd, of: job, task, at: now) {
             disposition = .ended(
                 Outcome(state: .failed, reason: .outOfMemory, signal: attemptEnd.signal, message: problem))
         }
         record(.attemptEnded(attempt: id, attemptEnd, then: disposition), at: now)
+        switch disposition {
+        case .ended(let outcome): judge(job.family, after: id, attemptEnd, outcome, at: now)
+        case .waits: keepBack(id.task, after: id, attemptEnd, at: now)
+        }
     }
 
     /// Why a task that is to have more memory can never get it; nil where it can.

@@ -72,6 +72,7 @@ extension Dispatcher {
         }
         for submission in submissions { record(.submitted(submission), at: now) }
         let ids = submissions.map(\.id)
+        holdBack(ids, at: now)
         newSubmissions[key] = PastSubmission(contentDigest: request.contentDigest, jobs: ids)
         return ids
     }
@@ -139,8 +140,15 @@ extension Dispatcher {
         }
         if let deadline = specification.deadline, deadline <= now { throw .deadlinePassed(deadline) }
         if let pool = specification.pool {
-            let known = Set(cluster.nodes.values.flatMap { $0.registration.pools ?? [] }.map(\.name)).sorted()
+            let offered = cluster.nodes.values.flatMap { $0.registration.pools ?? [] }
+            let known = Set(offered.map(\.name)).sorted()
             guard known.contains(pool) else { throw .noPool(pool, known: known) }
+            guard specification.model == nil || offered.contains(where: { $0.name == pool && $0.server != nil }) else {
+                throw .invalid(
+                    "The job names a model, and the pool \"\(pool)\" has no model server. Leave the model out.")
+            }
+        } else if specification.model != nil {
+            throw .invalid("The job names a model and no pool that has it. Name the pool, with --pool.")
         }
         try refuseUnknownDevices(specification)
         if let miss = planner.nearestMiss(for: specification, in: cluster, at: now) {

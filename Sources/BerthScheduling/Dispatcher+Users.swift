@@ -31,7 +31,8 @@ extension Dispatcher {
 
     public mutating func hold(_ id: Job.ID, by user: String, history: some History, at now: Timestamp) throws(Refusal) {
         let job = try liveJob(TaskID(job: id), history: history)
-        if !job.isHeld { record(.held(job: id, by: user), at: now) }
+        // What Berth holds would go on by itself once its family is well; from now on a person wants it held.
+        if !job.isHeld || job.hold != nil { record(.held(job: id, by: user), at: now) }
     }
 
     public mutating func release(_ id: Job.ID, by user: String, history: some History, at now: Timestamp)
@@ -59,6 +60,7 @@ extension Dispatcher {
         guard submission.reopened?.tasks.isEmpty == false else { throw .nothingToRequeue(submission.id) }
         try check(submission.specification, at: now)
         record(.reopened(submission, by: user), at: now)
+        holdBack([submission.id], at: now)
     }
 
     public func liveJob(_ id: TaskID, history: some History) throws(Refusal) -> Job {
@@ -91,7 +93,9 @@ extension Dispatcher {
 
     public mutating func undrain(_ node: NodeName, by user: String, at now: Timestamp) throws(Refusal) {
         guard let known = cluster.nodes[node] else { throw .noNode(node, known: cluster.nodes.keys.map(\.text)) }
-        if known.drain != nil || known.faults != nil { record(.nodeUndrained(node, by: user), at: now) }
+        if known.drain != nil || known.faults != nil || known.troubles != nil {
+            record(.nodeUndrained(node, by: user), at: now)
+        }
     }
 
     public mutating func configure(_ configuration: ClusterConfiguration, at now: Timestamp) {

@@ -42,6 +42,8 @@ public struct Dispatcher: Sendable {
         var number: UInt64?
         /// nil once the node is lost: only a hello on a newer stream counts then.
         var lastHeard: Timestamp?
+        /// While a hello is taken in: when the node was last heard of before it.
+        var heardBefore: Timestamp?
     }
 
     /// - Parameter now: when this controller took over; nodes get a full `lostAfter` from then on to be heard.
@@ -126,8 +128,9 @@ public struct Dispatcher: Sendable {
             guard let heard = session.lastHeard, heard + timing.lostAfter <= now else { continue }
             sessions[name]?.lastHeard = nil
             guard let node = cluster.nodes[name], node.isUp else { continue }
-            let silent = AttemptEnd(
+            var silent = AttemptEnd(
                 cause: .nodeLost, message: "Node \(name) was not heard for \(timing.lostAfter.text).", endTime: now)
+            silent.lastSeen = heard
             lose(node, silent, at: now)
         }
     }

@@ -6,6 +6,8 @@ package struct Chronicle: Sendable {
     private var configuration = ClusterConfiguration()
     private var jobs: [Job.ID: Account] = [:]
     private var keys: [String: String] = [:]
+    /// Families that Berth holds.
+    private var heldFamilies: Set<JobFamily> = []
     private var lastFence: UInt64 = 0
     private var usedAttempts: Set<AttemptID> = []
     /// Attempts that were started and have not ended, by fence.
@@ -14,6 +16,9 @@ package struct Chronicle: Sendable {
     private struct Account: Sendable {
         var submission: Submission
         var isHeld: Bool
+        /// Whether Berth holds it for its family, and whether it may run one task to try it.
+        var isHeldWithFamily = false
+        var isOnProbation = false
         var hasStarted = false
         var ended: [Int: EndState] = [:]
         /// Every way in which it has ended so far, reopened or not.
@@ -37,9 +42,13 @@ package struct Chronicle: Sendable {
         case .reopened(let submission, by: _):
             for index in submission.reopened?.tasks ?? IndexRanges() { jobs[submission.id]?.ended[index] = nil }
             jobs[submission.id]?.submission = submission
-            jobs[submission.id]?.isHeld = false
-        case .held(let job, by: _): jobs[job]?.isHeld = true
-        case .released(let job, by: _): jobs[job]?.isHeld = false
+            letGo(submission.id)
+        case .held(let job, by: _): hold([job], withFamily: false)
+        case .released(let job, by: _): letGo(job)
+        case .jobsHeld(let held, let hold):
+            self.hold(held, withFamily: hold.family != nil)
+            if let family = hold.family { heldFamilies.insert(family) }
+        case .familyReleased(let family, let released): try release(family, released)
         case .started(let attempt, _): try started(attempt)
         case .attemptEnded(let attempt, let end, then: let disposition): try ended(attempt, end, disposition)
         case .tasksEnded(let job, let tasks, let outcome, by: _):
@@ -62,6 +71,33 @@ package struct Chronicle: Sendable {
             "the same key is the same submission", "\(submission.key) made job \(submission.id) as well")
         keys[key] = submission.contentDigest
         jobs[submission.id] = Account(submission: submission, isHeld: submission.specification.isHeld)
+        if !submission.specification.isHeld { letGo(submission.id) }
+    }
+
+    private mutating func hold(_ held: [Job.ID], withFamily: Bool) {
+        for job in held {
+            jobs[job]?.isHeld = true
+            jobs[job]?.isHeldWithFamily = withFamily
+            jobs[job]?.isOnProbation = false
+        }
+    }
+
+    private mutating func letGo(_ job: Job.ID) {
+        jobs[job]?.isHeld = false
+        jobs[job]?.isHeldWithFamily = false
+        guard let account = jobs[job] else { return }
+        jobs[job]?.isOnProbation = heldFamilies.contains(JobFamily(account.submission))
+    }
+
+    private mutating func release(_ family: JobFamily, _ released: [Job.ID]) throws(BrokenPromise) {
+        try BrokenPromise.unless(
+            heldFamilies.remove(family) != nil, "only held families are let go", "\(family) was not held")
+        for job in released {
+            jobs[job]?.isOnProbation = false
+            guard jobs[job]?.isHeldWithFamily == true else { continue }
+            jobs[job]?.isHeldWithFamily = false
+            jobs[job]?.isHeld = false
+        }
     }
 
     // MARK: - Starts
@@ -77,6 +113,9 @@ package struct Chronicle: Sendable {
         try BrokenPromise.unless(!job.active.contains(index), "one live attempt a task", "\(id) is the second")
         try BrokenPromise.unless(job.ended[index] == nil, "what has ended does not start", "\(id) started")
         try BrokenPromise.unless(!job.isHeld, "held jobs do not start", "\(id) started")
+        try BrokenPromise.unless(
+            !job.isOnProbation || job.active.isEmpty, "one task tries for a family that fails",
+            "\(id) started beside \(job.active.sorted())")
         // Somebody who runs an ended job again does not wait for what it had waited for.
         for dependency in job.submission.reopened == nil ? job.submission.specification.dependencies : [] {
             try BrokenPromise.unless(isMet(dependency), "dependencies come first", "\(id) started before \(dependency)")

@@ -94,10 +94,16 @@ package func everyWaitingJobIsInLine(in cluster: Cluster) throws(BrokenPromise) 
 
 /// Nothing is left over.
 package func everythingIsOver(in cluster: Cluster) throws(BrokenPromise) {
+    let promise = "all is free in the end"
     try BrokenPromise.unless(cluster.jobs.isEmpty, "every job ends", "\(cluster.jobs.keys.sorted()) have not")
+    try BrokenPromise.unless(!cluster.families.hasJobs, promise, "a family still has jobs")
+    for queue in cluster.configuration.queues {
+        let running = cluster.runningTasks(queue: queue.name)
+        try BrokenPromise.unless(running == 0, promise, "\(running.counted("task")) still count in \(queue.name)")
+    }
     for node in cluster.nodes.values.sorted(by: { $0.name < $1.name }) {
         try BrokenPromise.unless(
-            node.free == node.capacity && node.given.isEmpty, "all is free in the end",
+            node.free == node.capacity && node.given.isEmpty, promise,
             "\(node.name) still gives to \(node.given.keys.sorted())")
     }
 }

@@ -22,6 +22,10 @@ public enum Fault: String, Hashable, Sendable, CaseIterable {
     case slowCommits
     /// An agent comes back with another number of reserved cores.
     case changedNodes
+    /// The keeper of an attempt is killed, and its processes with it.
+    case keeperDeaths
+    /// A node goes wrong for a while: it cannot start what comes to it, or all that runs there fails.
+    case badNodes
 
     /// How long it is between two of its kind, for those that strike at an instant.
     var interval: ClosedRange<Duration>? {
@@ -32,6 +36,8 @@ public enum Fault: String, Hashable, Sendable, CaseIterable {
         case .nodeDeaths: .seconds(300) ... .seconds(3600)
         case .clockJumps: .seconds(60) ... .seconds(1800)
         case .changedNodes: .seconds(300) ... .seconds(1800)
+        case .keeperDeaths: .seconds(30) ... .seconds(900)
+        case .badNodes: .seconds(600) ... .seconds(3600)
         case .lateMessages, .doubledMessages, .reorderedMessages, .failingProcesses, .slowCommits: nil
         }
     }

@@ -6,9 +6,12 @@ package struct RandomWorkload: Sendable {
     private var submissions = 0
     private static let users = ["ada", "grace", "kurt"]
 
-    /// The shipped queues, and one with limits.
+    /// The shipped queues, and one with limits; and Berth steps in sooner than it does elsewhere.
     package static let configuration = ClusterConfiguration(
-        queues: Queue.shipped + [Queue(name: "narrow", tier: 60, maximumRunning: 3, maximumRunningPerUser: 2)])
+        queues: Queue.shipped + [Queue(name: "narrow", tier: 60, maximumRunning: 3, maximumRunningPerUser: 2)],
+        failures: FailureLimits(
+            family: 5, nodeFaults: 3, nodeFailures: 4, losses: 4,
+            lossBackoff: .init(initial: .seconds(1), maximum: .seconds(60))))
 
     package init() {}
 
@@ -39,7 +42,8 @@ package struct RandomWorkload: Sendable {
     {
         let queue = ["batch", "batch", "urgent", "spot", "narrow"].randomElement(using: &random) ?? "batch"
         var job = JobSpecification(
-            name: "job \(submissions)", command: ["work"], workingDirectory: "/", queue: queue)
+            name: ["fit \(submissions)", "sweep", "plot", "job \(submissions)"].randomElement(using: &random) ?? "",
+            command: ["work"], workingDirectory: "/", queue: queue)
         job.resources = request(using: &random)
         if random.chance(0.1) { job.alternatives = [ResourceRequest(cpus: 1)] }
         job.expectedTime = random.duration(.seconds(5) ... .seconds(1500))
@@ -55,6 +59,12 @@ package struct RandomWorkload: Sendable {
             job.array = ArraySpecification(
                 indices: IndexRanges(0..<Int.random(in: 1...12, using: &random)),
                 parallel: random.chance(0.4) ? Int.random(in: 1...3, using: &random) : nil)
+        }
+        if random.chance(0.06) {
+            job.name = "broken \(submissions)"
+            job.labels[ProcessFate.brokenLabel] = "yes"
+            job.retry = nil
+            if random.chance(0.5) { job.array = ArraySpecification(indices: IndexRanges(0..<16)) }
         }
         if random.chance(0.2), let dependency = known.randomElement(using: &random) {
             job.dependencies = [Dependency(job: dependency, condition: Self.condition(using: &random))]

@@ -12,6 +12,8 @@ package struct SimulatedAgent: Sendable {
     /// Its stream to the controller, and since when it has it.
     package private(set) var session: UInt64?
     package private(set) var connectedTime: Timestamp?
+    /// What is wrong with the node.
+    package var illness: ProcessFate.Illness?
     private let mayFail: Bool
     private var attempts: [AttemptID: Kept] = [:]
     /// Told to end before there was a process.
@@ -134,8 +136,9 @@ package struct SimulatedAgent: Sendable {
             record(AttemptEnd(cause: .stopped, endTime: now), of: id)
             return
         }
-        switch ProcessFate.random(for: kept.order, mayFail: mayFail, using: &random) {
-        case .launchFails: record(AttemptEnd(cause: .launchFailed, exitCode: 127, endTime: now), of: id)
+        switch ProcessFate.random(for: kept.order, mayFail: mayFail, illness, using: &random) {
+        case .launchFails(let fault):
+            record(AttemptEnd(cause: .launchFailed, exitCode: 127, endTime: now, fault: fault), of: id)
         case .isRefused: record(AttemptEnd(cause: .refused, endTime: now), of: id)
         case .runs(let length, let ending):
             lastProcess += 1
@@ -143,7 +146,8 @@ package struct SimulatedAgent: Sendable {
             processes[id] = Process(number: lastProcess, attempt: attempt)
             effects.begun.append(attempt)
             let allocation = attempt.allocation(on: registration.name) ?? attempt.allocation
-            let bound = Binding(cpus: allocation.cpus, devices: allocation.devices.map(\.name))
+            var bound = Binding(cpus: allocation.cpus, devices: allocation.devices.map(\.name))
+            if illness == .bindsWrong { bound.differs = true }
             let launch = Launch(startTime: now, processID: lastProcess, bound: bound)
             attempts[id]?.phase = .running(launch)
             if let status = ledger.record(launch, of: id) { tell(.update(status)) }
@@ -157,6 +161,13 @@ package struct SimulatedAgent: Sendable {
         processes[id] = nil
         record(
             AttemptEnd(cause: ending.cause, exitCode: ending.exitCode, signal: ending.signal, endTime: now), of: id)
+    }
+
+    /// Kills the keeper of one of the attempts that run here, drawn at random, and what it keeps; the agent finds out.
+    package mutating func killKeeper(at now: Timestamp, using random: inout SeededGenerator) {
+        guard isRunning, let id = processes.keys.sorted().randomElement(using: &random) else { return }
+        processes[id] = nil
+        record(AttemptEnd(cause: .nodeLost, message: "Its keeper was killed.", endTime: now), of: id)
     }
 
     /// The keeper writes it down; the agent tells it, if there is one.

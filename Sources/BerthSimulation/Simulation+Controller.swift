@@ -51,8 +51,23 @@ extension Simulation {
         for event in events {
             try recorded.apply(event.event, at: event.time)
             try chronicle.read(event.event)
+            react(to: event.event)
         }
         return events
+    }
+
+    /// People see to what Berth has taken out or held back.
+    private mutating func react(to event: ClusterEvent) {
+        switch event {
+        case .nodeDrained(let node, let drain) where drain.by == "berth":
+            want(.undrain(node), by: "operator", after: random.duration(.seconds(60) ... .seconds(1800)))
+        case .jobsHeld(let jobs, _):
+            for job in jobs {
+                let action = random.chance(0.7) ? UserAction.release(job) : .cancel(TaskID(job: job))
+                want(action, by: "operator", after: random.duration(.seconds(5) ... .seconds(1200)))
+            }
+        default: break
+        }
     }
 
     mutating func startController() throws {

@@ -115,6 +115,12 @@ extension Simulation {
             guard agents[node].isPowered else { return }
             agents[node].powerOff(losingDisk: random.chance(0.25))
             queue.schedule(.agentStarts(node), after: random.duration(.seconds(20) ... .seconds(900)))
+        case .keeperDeaths:
+            agents[node].killKeeper(at: queue.now, using: &random)
+            try carryOut(effectsOf: node)
+        case .badNodes:
+            agents[node].illness = ProcessFate.Illness.allCases.randomElement(using: &random)
+            queue.schedule(.nodeRecovers(node), after: random.duration(.seconds(60) ... .seconds(1800)))
         case .clockJumps: clockError = random.duration(.seconds(-20) ... .seconds(20))
         case .lateMessages, .doubledMessages, .reorderedMessages, .failingProcesses, .slowCommits: break
         }

@@ -47,18 +47,16 @@ public struct Simulation: Sendable {
         case agentStarts(Int)
         case nodeReconnects(Int)
         case strikes(Fault)
+        case nodeRecovers(Int)
     }
-
-    /// How long users submit, and how long faults strike.
-    private static let workingTime = Duration.seconds(2 * 3600)
-    private static let faultyTime = Duration.seconds(3 * 3600)
 
     /// - Parameters:
     ///   - jobs: submissions; some hold several jobs, some are arrays.
     ///   - nodes: machines of a synthetic fleet.
-    ///   - faults: what goes wrong in the first three hours.
+    ///   - faults: what goes wrong while users submit and an hour more.
+    ///   - workingTime: how long users submit.
     public init(
-        seed: UInt64, jobs: Int, nodes: Int = 4, faults: Set<Fault> = [],
+        seed: UInt64, jobs: Int, nodes: Int = 4, faults: Set<Fault> = [], workingTime: Duration = .seconds(7200),
         timing: Dispatcher.Timing = .init(heartbeatInterval: .seconds(20), lostAfter: .seconds(90))
     ) {
         self.seed = seed
@@ -69,15 +67,15 @@ public struct Simulation: Sendable {
         agents = (0..<nodes).map {
             SimulatedAgent(SyntheticFleet.registration($0), mayFail: faults.contains(.failingProcesses))
         }
-        faultsEnd = queue.now + Self.faultyTime
+        faultsEnd = queue.now + workingTime + .seconds(3600)
         queue.schedule(.controllerStarts, at: queue.now)
         for node in agents.indices {
             queue.schedule(.agentConnects(node), after: random.duration(.zero ... .seconds(5)))
         }
         for _ in 0..<jobs {
-            queue.schedule(.newSubmission, after: random.duration(.seconds(5)...Self.workingTime))
+            queue.schedule(.newSubmission, after: random.duration(.seconds(5)...workingTime))
             if random.chance(0.4) {
-                queue.schedule(.intervention, after: random.duration(.seconds(5)...Self.workingTime))
+                queue.schedule(.intervention, after: random.duration(.seconds(5)...workingTime))
             }
         }
         for fault in Fault.allCases where faults.contains(fault) { scheduleNext(fault) }
@@ -121,6 +119,8 @@ public struct Simulation: Sendable {
     public func checkRest() throws {
         do {
             try everythingIsOver(in: cluster)
+            try BrokenPromise.unless(
+                plan(cluster, at: time).reservations.isEmpty, "all is free in the end", "the plan still reserves")
             try everyLedgerIsEmpty(among: agents)
             try users.nothingAcknowledgedIsLost(in: journal)
         } catch {
@@ -153,14 +153,15 @@ public struct Simulation: Sendable {
         case .agentStarts(let node): try startAgent(node)
         case .nodeReconnects(let node): try reconnect(node)
         case .strikes(let fault): try strike(fault)
+        case .nodeRecovers(let node): agents[node].illness = nil
         }
     }
 
     // MARK: - Users
 
-    private mutating func want(_ action: UserAction, by user: String) {
+    mutating func want(_ action: UserAction, by user: String, after delay: Duration = .zero) {
         let ticket = users.want(action, by: user)
-        queue.schedule(.ask(ticket: ticket), at: queue.now)
+        queue.schedule(.ask(ticket: ticket), after: delay)
         if case .submit = action, faults.contains(.doubledMessages), random.chance(0.2) {
             queue.schedule(.ask(ticket: ticket), after: random.duration(.zero ... .seconds(30)))
         }

@@ -23,6 +23,10 @@ int berth_set_affinity(const uint64_t *words, size_t count) {
   return (int)syscall(SYS_sched_setaffinity, 0, count * sizeof(uint64_t), words);
 }
 
+int berth_set_affinity_of(pid_t thread, const uint64_t *words, size_t count) {
+  return (int)syscall(SYS_sched_setaffinity, thread, count * sizeof(uint64_t), words);
+}
+
 int berth_get_affinity(uint64_t *words, size_t count) {
   memset(words, 0, count * sizeof(uint64_t));
   return syscall(SYS_sched_getaffinity, 0, count * sizeof(uint64_t), words) < 0 ? -1 : 0;

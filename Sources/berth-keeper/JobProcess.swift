@@ -72,10 +72,10 @@ struct JobProcess {
             LaunchProblem("The control group \(groups[launch.failed_group].path) cannot be joined", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
         case BERTH_STEP_DIRECTORY:
-            LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code)
+            LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code, fault: .of(code))
         case BERTH_STEP_STREAMS: LaunchProblem("The job's streams cannot be put in place", code)
         case BERTH_STEP_FORK: LaunchProblem("No process can be had", code)
-        default: LaunchProblem("\(program) cannot be run", code)
+        default: LaunchProblem("\(program) cannot be run", code, fault: .of(code))
         }
     }
 
@@ -96,7 +96,7 @@ struct JobProcess {
                 return String(candidate)
             }
         }
-        throw LaunchProblem("There is no program \"\(name)\" in the job's PATH (\(path))", 0)
+        throw LaunchProblem("There is no program \"\(name)\" in the job's PATH (\(path))", 0, fault: .job)
     }
 }
 
@@ -126,8 +126,23 @@ private final class CStrings {
 /// Why no process came to be.
 struct LaunchProblem: Error, CustomStringConvertible {
     let description: String
+    let fault: KeeperRecord.LaunchFault
 
-    init(_ sentence: String, _ code: Int32) {
+    /// - Parameter fault: the node's for what a job cannot be the cause of.
+    init(_ sentence: String, _ code: Int32, fault: KeeperRecord.LaunchFault = .node) {
         description = code == 0 ? sentence + "." : "\(sentence): \(errorText(code))."
+        self.fault = fault
+    }
+}
+
+extension KeeperRecord.LaunchFault {
+    /// Whose fault it is that a file which the job names cannot be used: the job's, unless the error is one of a device, of
+    /// a file system that is not reached, or of a machine that has run out of something.
+    static func of(_ code: Int32) -> Self {
+        switch code {
+        case EIO, ENODEV, ENXIO, ESTALE, ENOTCONN, ETIMEDOUT, EHOSTDOWN, EREMOTEIO, ENFILE, EMFILE, ENOMEM, EAGAIN:
+            .node
+        default: .job
+        }
     }
 }

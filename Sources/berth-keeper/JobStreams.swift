@@ -12,8 +12,10 @@ struct JobStreams {
     ///
     /// - Throws: a sentence that names the file at fault.
     init(_ order: LaunchOrder) throws {
-        let privateOutput = order.isOutputPrivate ? try Output.open(order.standardOutput, for: order.user) : nil
-        let privateError = order.isErrorPrivate ? try Output.open(order.standardError, for: order.user) : nil
+        let privateOutput =
+            order.isOutputPrivate ? try Output.open(order.standardOutput, isPrivate: true, for: order.user) : nil
+        let privateError =
+            order.isErrorPrivate ? try Output.open(order.standardError, isPrivate: true, for: order.user) : nil
         (output, error) = try asUser(order.user) {
             let output = try privateOutput ?? Output.open(order.standardOutput)
             let isSame = order.standardError == order.standardOutput
@@ -38,14 +40,21 @@ func asUser<Result>(_ user: LaunchOrder.User?, _ body: () throws -> Result) thro
 
 /// The files that take the job's standard output and error.
 private enum Output {
-    /// - Parameter user: gets the file, where it is opened with other rights than this user's.
-    static func open(_ path: String, for user: LaunchOrder.User? = nil) throws -> Int32 {
+    /// - Parameters:
+    ///   - isPrivate: whether Berth has chosen it, and not the job.
+    ///   - user: gets the file, where it is opened with other rights than this user's.
+    static func open(_ path: String, isPrivate: Bool = false, for user: LaunchOrder.User? = nil) throws -> Int32 {
         var descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o644)
         if descriptor < 0, errno == ENOENT {
             makeParents(of: path)
             descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o644)
         }
-        guard descriptor >= 0 else { throw LaunchProblem("The output file \(path) cannot be written", errno) }
+        guard descriptor >= 0 else {
+            // A file of Berth's own is no matter of the job's.
+            let code = errno
+            throw LaunchProblem(
+                "The output file \(path) cannot be written", code, fault: isPrivate ? .node : .of(code))
+        }
         if let user, fchown(descriptor, user.id, user.group) != 0 {
             throw LaunchProblem("The output file \(path) cannot be given to user \(user.id)", errno)
         }

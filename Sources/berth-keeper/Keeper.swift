@@ -64,6 +64,7 @@ struct Keeper {
             start = BootClock.now
         } catch {
             order.group.clear(patience: 1000)
+            record.launchFault = (error as? LaunchProblem)?.fault ?? .node
             finish(.launchFailed("\(error)", atMicroseconds: wallClockMicroseconds()))
             return
         }

@@ -120,7 +120,8 @@ struct WarmProcess {
     /// `began CPUS MODE [NODES]`, or `failed SENTENCE`, which is about the job.
     private static func binding(of order: LaunchOrder, from words: [Substring]) throws -> Binding {
         if words.first == "failed" {
-            throw LaunchProblem("The job cannot begin: \(words.dropFirst().joined(separator: " ").prefix(500))", 0)
+            throw LaunchProblem(
+                "The job cannot begin: \(words.dropFirst().joined(separator: " ").prefix(500))", 0, fault: .job)
         }
         guard words.first == "began", words.count >= 3, let mode = Int32(words[2]) else {
             throw LaunchProblem("The job's warm slot ended before the job began", 0)

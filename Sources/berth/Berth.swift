@@ -17,7 +17,7 @@ struct Berth: AsyncParsableCommand {
                 subcommands: [
                     Submit.self, Run.self, Wait.self, Jobs.self, Show.self, Logs.self, Cancel.self, Hold.self,
                     Release.self,
-                    Requeue.self, Why.self, WhatIfCommand.self, Notify.self,
+                    Requeue.self, Why.self, WhatIfCommand.self, Notify.self, Infer.self,
                 ]),
             CommandGroup(
                 name: "Fleet",

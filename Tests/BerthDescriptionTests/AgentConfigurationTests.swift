@@ -122,6 +122,12 @@ struct AgentConfigurationTests {
         ("devices: [{kind: q, attributes: {a: 1e999}}]", 1, "attributes.a is larger than a number can be"),
         ("devices: [{kind: q, environment: [A]}]", 1, "environment maps names to values"),
         ("pools: [{name: torch}]", 1, "a pool needs the field \"command\""), ("pools: 5", 1, "pools is a list"),
+        ("pools: [{name: p, kind: servr, command: [a]}]", 1, "Did you mean \"server\"?"),
+        ("pools: [{name: p, kind: server, command: [a]}]", 1, "says where it listens: by {port}, or by {socket}"),
+        ("pools: [{name: p, kind: server, command: ['{port}', '{socket}']}]", 1, "and not by both"),
+        ("pools: [{name: p, command: [a, b], ready: {within: 1m}}]", 1, "unknown field \"ready\""),
+        ("pools: [{name: p, kind: server, command: ['{port}'], ready: {path: v2}}]", 1, "ready.path is a path"),
+        ("pools: [{name: p, kind: server, command: ['{port}'], ready: {within: 0s}}]", 1, "from 1s to 24h"),
         ("node: {}\n---\nnode: {}", 3, "a second document"),
         ("node: &a {}\nreserve: *a", 2, "aliases"), ("node: {name: a}\nnode: {name: b}", 2, "stands twice"),
     ])
@@ -130,6 +136,30 @@ struct AgentConfigurationTests {
         #expect(refusal.hasPrefix("agent.yaml:\(line): "))
         #expect(refusal.contains(problem))
         #expect(refusal.hasSuffix(".") || refusal.hasSuffix("?"))
+    }
+
+    @Test func `both kinds of pools are read`() throws {
+        let pools = try read(
+            """
+            pools:
+              - {name: numpy, command: [python3, -m, berth_worker, --import, numpy], slots: {minimum: 1}}
+              - name: triton
+                kind: server
+                command: [tritonserver, "--http-port={port}"]
+                resources: {memory: 24GiB}
+                slots: {maximum: 2, idle: 30m}
+                ready: {path: /ready, within: 5m}
+            """
+        ).pools
+        #expect(
+            pools == [
+                PoolDefinition(
+                    name: "numpy", command: ["python3", "-m", "berth_worker", "--import", "numpy"], minimumSlots: 1),
+                PoolDefinition(
+                    name: "triton", command: ["tritonserver", "--http-port={port}"],
+                    server: .init(readyPath: "/ready", readyTime: .seconds(300)), memoryBytes: 24 << 30,
+                    maximumSlots: 2, idleTime: .seconds(1800)),
+            ])
     }
 
     @Test func `a device's hooks and health command are read`() throws {

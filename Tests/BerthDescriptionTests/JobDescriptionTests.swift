@@ -23,6 +23,7 @@ struct JobDescriptionTests {
           locality: numa?
           nodes: 3
           exclusive: true
+          throughput: {H100: 48, A100-SXM4: 20.5}
         alternatives:
           - {cpus: 64, memory: 64GiB}
           - {gpus: 0.5}
@@ -37,6 +38,7 @@ struct JobDescriptionTests {
         after: [{job: 41, when: ended}, {job: 40}, 39]
         array: {count: 1000, parallel: 50}
         pool: torch
+        model: resnet:3
         inputs: [data/train.csv]
         outputs: [model.pt, log.txt]
         output: out/%j.txt
@@ -69,7 +71,8 @@ struct JobDescriptionTests {
                         ]),
                     DeviceRequest(kind: "fpga"),
                 ],
-                locality: Locality(.numa, isWish: true), nodes: 3, isExclusive: true)
+                locality: Locality(.numa, isWish: true), nodes: 3, isExclusive: true,
+                throughput: Throughput(["H100": 48, "A100-SXM4": 20.5]))
             job.alternatives = [
                 ResourceRequest(cpus: 64, memoryBytes: 64 << 30), ResourceRequest(gpus: GPURequest(thousandths: 500)),
             ]
@@ -90,6 +93,7 @@ struct JobDescriptionTests {
             ]
             job.array = ArraySpecification(indices: IndexRanges(0..<1000), parallel: 50)
             job.pool = "torch"
+            job.model = ModelReference("resnet:3")
             job.inputs = ["data/train.csv"]
             job.outputs = ["model.pt", "log.txt"]
             job.standardOutput = "/home/ada/work/models/resnet/out/%j.txt"
@@ -116,7 +120,8 @@ struct JobDescriptionTests {
                "gpus": {"count": 2, "model": "H100|A100", "memory": "40GiB", "link": "nvlink"},
                "devices": [{"kind": "qsim", "count": 1, "qubits": 28, "exact": true, "backend": "statevector", "gates": ["h", "cx"]},
                  {"kind": "fpga"}],
-               "locality": "numa?", "nodes": 3, "exclusive": true},
+               "locality": "numa?", "nodes": 3, "exclusive": true,
+               "throughput": {"H100": 48, "A100-SXM4": 20.5}},
              "alternatives": [{"cpus": 64, "memory": 68719476736}, {"gpus": 0.5}],
              "constraints": ["node.label.zone == 'b'", "cpu.isa has 'avx512f'"],
              "timeLimit": "6h", "expectedTime": 9000, "deadline": "2026-12-01T08:00:00Z", "begin": "2026-11-30T08:00:00.500000Z",
@@ -125,7 +130,7 @@ struct JobDescriptionTests {
                "backoff": {"initial": "10s", "factor": 1.5, "maximum": "10m", "jitter": 0.25}},
              "preemption": {"grace": "60s", "checkpoint": "ckpt/"},
              "after": [{"job": 41, "when": "ended"}, {"job": "40"}, 39],
-             "array": {"count": 1000, "parallel": 50}, "pool": "torch",
+             "array": {"count": 1000, "parallel": 50}, "pool": "torch", "model": "resnet:3",
              "inputs": ["data\\/train.csv"], "outputs": ["model.pt", "log.txt"],
              "output": "out/%j.txt", "error": "/var/log/error.txt", "idempotencyKey": "6f1c",
              "code": {"repository": "/home/ada/work", "commit": "0123456789abcdef", "dirty": true}}
@@ -225,6 +230,13 @@ struct JobDescriptionTests {
     ])
     func `GPUs are counted whole or as a share`(text: String, thousandths: Int) throws {
         #expect(try Written.jobWith("resources: {gpus: \(text)}").resources.gpus?.thousandths == thousandths)
+    }
+
+    @Test(arguments: ["{}", "{K80: 0}", "{K80: -1}", "{K80: fast}", "[K80]", "8"])
+    func `a throughput names types of devices, each with a rate above nothing`(text: String) {
+        #expect(throws: DescriptionError.self) {
+            try Written.jobWith("resources: {gpus: 1, throughput: \(text)}")
+        }
     }
 
     @Test func `no GPUs are no request`() throws {

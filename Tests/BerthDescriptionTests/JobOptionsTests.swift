@@ -34,6 +34,7 @@ struct JobOptionsTests {
                 options.checkpoint = "ckpt"
                 options.grace = "60s"
                 options.pool = "torch"
+                options.model = "resnet"
                 options.inputs = ["data/train.csv"]
                 options.results = ["model.pt"]
                 options.output = "out.txt"
@@ -69,6 +70,7 @@ struct JobOptionsTests {
             retry: 3
             preemption: {checkpoint: ckpt, grace: 60s}
             pool: torch
+            model: resnet
             inputs: [data/train.csv]
             outputs: [model.pt]
             output: out.txt

@@ -28,11 +28,20 @@ import Testing
                     ]))
     }
 
+    @Test func `signals are written as numbers or as names`() throws {
+        let job = try Written.jobWith("retry: {rules: [{on: [signal], signals: [SIGSEGV, bus, 9, Sigterm]}]}")
+        #expect(job.retry?.rules.first?.signals == [11, 7, 9, 15])
+    }
+
     @Test(
         arguments: [
             ("{rules: [{action: fail}]}", "on"), ("{rules: [{on: [exit], exitCodes: \"0\"}]}", "codes from 1 to 255"),
             ("{rules: [{on: [signal], exitCodes: \"3\"}]}", "exitCodes needs exit"),
             ("{rules: [{on: [exit], signals: [9]}]}", "signals needs signal"),
+            ("{rules: [{on: [signal], signals: [SIGSEV]}]}", "Did you mean \"SIGSEGV\"?"),
+            ("{rules: [{on: [signal], signals: [trem]}]}", "Did you mean \"SIGTERM\"?"),
+            ("{rules: [{on: [signal], signals: [whatever it is]}]}", "is no signal"),
+            ("{rules: [{on: [signal], signals: [65]}]}", "numbers from 1 to 64"),
             ("{rules: [{on: [exit], memory: {factor: 2}}]}", "memory needs outOfMemory"),
             ("{rules: [{on: [outOfMemory], memory: {factor: 1}}]}", "factor"),
             ("{rules: [{on: [preemted]}]}", "Did you mean \"preempted\"?"),

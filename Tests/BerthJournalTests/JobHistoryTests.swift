@@ -205,6 +205,26 @@ import Testing
         try site.expectsNoFault()
     }
 
+    @Test func `what Berth holds by itself says why, until its family is let go`() async throws {
+        var site = try await Site()
+        let job = try await site.submitted("fit-1")
+        let other = try await site.submitted("fit-2")
+        let family = JobFamily(user: "ada", project: "", name: "fit-#")
+        let hold = JobHold(
+            cause: .failures(of: family), count: 20, last: AttemptID(task: TaskID(job: Job.ID(9)), number: 1),
+            text: "exit code 1")
+        try await site.record(.jobsHeld(jobs: [job, other], hold))
+        #expect(try site.job("\(job)")?.state == .held)
+        #expect(try site.job("\(job)")?.hold == hold.description)
+        try await site.record(.held(job: job, by: "ada"))
+        #expect(try site.job("\(job)")?.hold == nil)
+        try await site.record(.familyReleased(family, jobs: [other]))
+        #expect(try site.job("\(job)")?.state == .held)
+        #expect(try site.job("\(other)")?.state == .pending)
+        #expect(try site.job("\(other)")?.hold == nil)
+        try site.expectsNoFault()
+    }
+
     @Test func `the worst of an array's tasks says how it ended`() async throws {
         var site = try await Site()
         let job = try await site.submitted(tasks: 4)

@@ -54,7 +54,7 @@ import Testing
         let folder = try TemporaryFolder()
         _ = try Journal(path: folder.database)
         try withDatabase(folder.database) { try $0.execute(sql: "PRAGMA user_version = 99") }
-        #expect(refusal(folder.database).contains("newer Berth (schema 99; this one knows 2). Install that version."))
+        #expect(refusal(folder.database).contains("newer Berth (schema 99; this one knows 3). Install that version."))
     }
 
     @Test func `a file that is no database is refused and left alone`() throws {

@@ -42,6 +42,7 @@ import Testing
         job.dependencies = [Dependency(job: Job.ID(1), condition: .started)]
         job.array = ArraySpecification(indices: IndexRanges("0-9,12") ?? IndexRanges(), parallel: 3, values: ["a"])
         job.pool = "torch"
+        job.model = ModelReference("resnet:3")
         job.inputs = ["in"]
         job.outputs = ["out"]
         job.standardOutput = "/o"
@@ -87,8 +88,15 @@ import Testing
             inputs: [FileRecord(path: "a", sha256: "b", bytes: 3)])
         let report = Report(time: .epoch, progress: 0.1, note: "n", checkpoint: "c", metrics: ["loss": 0.1, "a": 1])
         let outcome = Outcome(state: .timedOut, reason: .timeLimit, exitCode: 1, signal: 2, message: "m")
+        let family = JobFamily(user: "ada", project: "", name: "train-#")
+        let familyHold = JobHold(cause: .failures(of: family), count: 20, last: attempt, text: "exit code 1")
+        let lossHold = JobHold(cause: .losses(of: attempt.task), count: 10, last: attempt, text: "lost")
+        let trouble = NodeTrouble(kind: .launch, time: .epoch, attempt: attempt, family: family, text: "full")
         return [
             .configured(ClusterConfiguration(queues: [queue], defaultQueue: "q")), .submitted(submission),
+            .jobsHeld(jobs: [Job.ID(1), Job.ID(3)], familyHold), .jobsHeld(jobs: [], lossHold),
+            .familyReleased(family, jobs: [Job.ID(1)]),
+            .nodeDrained("n1", Node.Drain(reason: "r", by: "berth", evidence: [trouble])),
             .reopened(submission, by: "ada"), .held(job: Job.ID(1), by: "ada"), .released(job: Job.ID(1), by: "ada"),
             .started(given, decision), .launched(attempt: attempt, launch), .reported(attempt: attempt, report),
             .stopping(attempt: attempt, .preempted, by: "ada"),
@@ -110,7 +118,8 @@ import Testing
     @Test func `every kind of event is among those that are tried`() throws {
         let kinds: Set = [
             "configured", "submitted", "reopened", "held", "released", "started", "launched", "reported", "stopping",
-            "attemptEnded", "tasksEnded", "nodeJoined", "nodeReturned", "nodeLost", "nodeDrained", "nodeUndrained",
+            "jobsHeld", "familyReleased", "attemptEnded", "tasksEnded", "nodeJoined", "nodeReturned", "nodeLost",
+            "nodeDrained", "nodeUndrained",
             "staleAttemptEnded",
         ]
         #expect(Set(try Self.events().map(\.name)) == kinds)

@@ -9,9 +9,11 @@ struct ControlRoom {
     private(set) var now = Timestamp.epoch
     private var keys = 0
 
-    init(_ machines: NodeRegistration..., queues: [Queue] = Queue.shipped) {
+    init(
+        _ machines: NodeRegistration..., queues: [Queue] = Queue.shipped, failures: FailureLimits = FailureLimits()
+    ) {
         dispatcher = Dispatcher(Cluster(), at: .epoch)
-        dispatcher.configure(ClusterConfiguration(queues: queues), at: .epoch)
+        dispatcher.configure(ClusterConfiguration(queues: queues, failures: failures), at: .epoch)
         for machine in machines { join(machine) }
         _ = round()
     }
@@ -27,6 +29,9 @@ struct ControlRoom {
         for event in events { history.take(event, cluster) }
         return (events, dispatcher.takeMessages(), next)
     }
+
+    /// Why a job that is there waits.
+    mutating func waitReasons(for job: Job) -> [WaitReason] { dispatcher.waitReasons(for: job, at: now) }
 
     mutating func wait(_ duration: Duration) { now = now + duration }
 

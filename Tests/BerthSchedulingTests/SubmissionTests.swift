@@ -92,6 +92,7 @@ import Testing
         let typo = ResourceRequest(devices: [DeviceRequest(kind: "qsin", attributes: ["qubits": .number(1)])])
         #expect(try #require(try refusal(typo)).contains("Did you mean \"qsim\"?"))
         #expect(try #require(try refusal { $0.pool = "torch" }).contains("torch"))
+        #expect(try #require(try refusal { $0.model = ModelReference("resnet") }).contains("no pool that has it"))
     }
 
     @Test func `a time or a grace over the queue's limit is refused with both`() throws {

@@ -1,11 +1,14 @@
 import BerthModel
 
 /// The shapes that waiting tasks have, each with the groups of nodes that it fits on now. A group that comes to be is
-/// asked once for each shape; after that, that nothing fits costs nothing to know.
+/// asked once for each shape; after that, that nothing fits costs nothing to know. Within a plan most new groups are gone
+/// again with the next start, and so a shape is asked for them only when its turn comes.
 struct ShapeTable: Sendable {
     private(set) var shapes: [Entry] = []
     /// What any node must have for each of them, side by side: most groups are ruled out by this alone.
     private var floors: [Floor] = []
+    /// Groups that have come to be and that not every shape in use was asked for.
+    private var newGroups: [Fleet.GroupReference] = []
     private var numbers: [TaskShape: Int] = [:]
     private var unused: [Int] = []
     private var idleCount = 0
@@ -44,6 +47,8 @@ struct ShapeTable: Sendable {
         let memoryBytes: Int64
         /// Whether a line has it.
         var isActive = false
+        /// How many of the new groups it was asked for.
+        var groupsSeen = 0
 
         init(_ request: ResourceRequest) {
             cores = request.countsThreads ? 0 : request.cpus
@@ -91,12 +96,11 @@ struct ShapeTable: Sendable {
             guard self.shapes[number].lines == 1 else { continue }
             idleCount -= 1
             floors[number].isActive = true
+            floors[number].groupsSeen = newGroups.count
             self.shapes[number].feasible = []
             // Nodes that joined while nobody asked for names may differ by it from others of their make.
             if self.shapes[number].shape.rule.namesNodes { self.shapes[number].fits = [] }
-            for reference in fleet.currentGroups {
-                consider(reference, fleet.groups[reference.place].summary, for: number, fleet)
-            }
+            for reference in fleet.currentGroups { consider(reference, for: number, fleet) }
         }
     }
 
@@ -119,18 +123,30 @@ struct ShapeTable: Sendable {
         idleCount = 0
     }
 
-    /// Asks groups that have come to be for every shape in use.
+    /// Groups have come to be.
+    mutating func note(_ groups: [Fleet.GroupReference]) { newGroups += groups }
+
+    /// Asks the new groups for every shape in use.
     ///
     /// - Complexity: O(g·s) for g groups and s shapes in use, some nanoseconds each.
-    mutating func consider(_ groups: [Fleet.GroupReference], _ fleet: Fleet) {
-        for reference in groups {
-            guard let group = fleet.group(reference) else { continue }
-            for number in floors.indices where floors[number].isActive {
-                guard group.summary.coreCount >= floors[number].cores,
-                    group.summary.memoryBytes >= floors[number].memoryBytes
-                else { continue }
-                consider(reference, group.summary, for: number, fleet)
+    mutating func considerNewGroups(_ fleet: Fleet) {
+        guard !newGroups.isEmpty else { return }
+        for (place, reference) in newGroups.enumerated() where fleet.isCurrent(reference) {
+            for number in floors.indices where floors[number].isActive && floors[number].groupsSeen <= place {
+                consider(reference, for: number, fleet)
             }
+        }
+        newGroups.removeAll(keepingCapacity: newGroups.count < 1024)
+        for number in floors.indices { floors[number].groupsSeen = 0 }
+    }
+
+    /// Asks the new groups for one shape.
+    private mutating func considerNewGroups(for number: Int, _ fleet: Fleet) {
+        guard floors[number].isActive else { return }
+        while floors[number].groupsSeen < newGroups.count {
+            let reference = newGroups[floors[number].groupsSeen]
+            floors[number].groupsSeen += 1
+            if fleet.isCurrent(reference) { consider(reference, for: number, fleet) }
         }
     }
 
@@ -143,11 +159,12 @@ struct ShapeTable: Sendable {
         ).placement(shape: 0).allocation != nil
     }
 
-    private mutating func consider(
-        _ reference: Fleet.GroupReference, _ summary: NodeSummary, for number: Int, _ fleet: Fleet
-    ) {
-        guard fit(number, on: summary.make, fleet)?.fits(summary) == true,
-            let slot = fleet.groups[reference.place].members.last,
+    private mutating func consider(_ reference: Fleet.GroupReference, for number: Int, _ fleet: Fleet) {
+        let place = reference.place
+        guard fleet.groups[place].summary.coreCount >= floors[number].cores,
+            fleet.groups[place].summary.memoryBytes >= floors[number].memoryBytes,
+            fit(number, on: fleet.groups[place].summary.make, fleet)?.fits(fleet.groups[place].summary) == true,
+            let slot = fleet.groups[place].members.last,
             !shapes[number].needsExactFit || fitsExactly(number, on: slot, fleet)
         else { return }
         shapes[number].feasible.append(Feasible(group: reference))
@@ -168,8 +185,21 @@ struct ShapeTable: Sendable {
         return fit
     }
 
+    /// How fast the shape goes on the nodes that take work and could hold it, each speed once, the fastest first.
+    ///
+    /// - Complexity: O(m) for m makes; O(1) where nothing is known of its throughput.
+    mutating func speeds(_ number: Int, _ fleet: Fleet) -> [Double] {
+        guard shapes[number].shape.request.throughput != nil else { return [1] }
+        var speeds: Set<Double> = []
+        for make in fleet.workingMakes {
+            if let fit = fit(number, on: make, fleet) { speeds.insert(fit.speed) }
+        }
+        return speeds.sorted(by: >)
+    }
+
     /// Whether the shape may fit somewhere now.
     mutating func mayFit(_ number: Int, _ fleet: Fleet) -> Bool {
+        considerNewGroups(for: number, fleet)
         guard !shapes[number].feasible.isEmpty else { return false }
         if shapes[number].feasible.contains(where: { !fleet.isCurrent($0.group) }) {
             shapes[number].feasible.removeAll { !fleet.isCurrent($0.group) }
@@ -181,13 +211,15 @@ struct ShapeTable: Sendable {
 
     /// The groups that the shape may fit on now, with what it would cost there.
     mutating func scored(_ number: Int, _ fleet: Fleet) -> [Scored] {
-        shapes[number].feasible.indices.filter { fleet.isCurrent(shapes[number].feasible[$0].group) }.map {
+        considerNewGroups(for: number, fleet)
+        return shapes[number].feasible.indices.filter { fleet.isCurrent(shapes[number].feasible[$0].group) }.map {
             (shapes[number].feasible[$0].group, score(number, at: $0, fleet))
         }
     }
 
     /// The few best of them, so that sorting all is not the price of each start; and how many there are.
     mutating func leading(_ number: Int, _ fleet: Fleet) -> (best: [Scored], count: Int) {
+        considerNewGroups(for: number, fleet)
         var best: [Scored] = []
         var count = 0
         for place in shapes[number].feasible.indices {

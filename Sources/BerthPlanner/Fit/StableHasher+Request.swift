@@ -16,6 +16,11 @@ extension StableHasher {
         combine(request.gpus?.link?.rawValue ?? "")
         combine(request.devices.count)
         for device in request.devices { combine(device) }
+        guard let throughput = request.throughput else { return }
+        for (type, rate) in throughput.rates.sorted(by: { $0.key < $1.key }) {
+            combine(type)
+            combine(rate.bitPattern)
+        }
     }
 
     private mutating func combine(_ device: DeviceRequest) {

@@ -70,6 +70,10 @@ struct Fleet: Sendable {
     var groupCount: Int { groupPlaces.count }
     /// Nodes that take work.
     private(set) var workingCount = 0
+    /// The same by make.
+    private var workingByMake: [Int] = []
+    /// Makes with nodes that take work.
+    var workingMakes: [Int] { workingByMake.indices.filter { workingByMake[$0] > 0 } }
 
     // MARK: - Changes
 
@@ -79,7 +83,10 @@ struct Fleet: Sendable {
     ///
     /// - Parameter closing: when the node must be empty, by a maintenance reservation.
     mutating func put(_ node: Node, running: [RunningAttempt], closing: Timestamp?, at now: Timestamp) {
-        let make = makeNumber(node, closing: closing)
+        put(node, running: running, make: makeNumber(node, closing: closing), at: now)
+    }
+
+    private mutating func put(_ node: Node, running: [RunningAttempt], make: Int, at now: Timestamp) {
         let summary = makes[make].summary(of: node.free, capacity: node.capacity, make: make)
         let releases = Releases(node, now, running: running, make: makes[make], summary: summary)
         if let slot = slots[node.name] {
@@ -103,7 +110,7 @@ struct Fleet: Sendable {
     mutating func start(_ attempt: RunningAttempt, on slot: Int, at now: Timestamp) {
         var node = nodes[slot].node
         node.take(attempt.allocation)
-        put(node, running: nodes[slot].running + [attempt], closing: make(of: slot).closing, at: now)
+        put(node, running: nodes[slot].running + [attempt], make: nodes[slot].make, at: now)
     }
 
     /// Works out anew what will be free on nodes where an expected end has passed.
@@ -171,6 +178,7 @@ struct Fleet: Sendable {
         let position = position(of: slot, in: place)
         groups[place].members.remove(at: position)
         workingCount -= 1
+        workingByMake[groups[place].summary.make] -= 1
         if groups[place].members.isEmpty {
             groupPlaces[groups[place].summary] = nil
             unusedGroups.append(place)
@@ -179,6 +187,9 @@ struct Fleet: Sendable {
 
     private mutating func join(_ summary: NodeSummary, _ slot: Int) -> Int {
         workingCount += 1
+        let missing = summary.make + 1 - workingByMake.count
+        if missing > 0 { workingByMake.append(contentsOf: repeatElement(0, count: missing)) }
+        workingByMake[summary.make] += 1
         if let place = groupPlaces[summary] {
             groups[place].members.insert(slot, at: position(of: slot, in: place))
             return place

@@ -4,6 +4,9 @@ import BerthModel
 ///
 /// Where a shape's `needsExactFit` is false the answer is exact; else it may say yes where `NodeFit` says no.
 final class ShapeFit: Sendable {
+    /// How fast a task goes there, as a part of the fastest type of its throughput: 1 where none is known. Of a node
+    /// with devices of several types, the slowest that it may get.
+    let speed: Double
     private let cpus: Int
     private let countsThreads: Bool
     private let isExclusive: Bool
@@ -35,6 +38,11 @@ final class ShapeFit: Sendable {
         let fit = NodeFit(
             node: make.example, layout: make.layout, request: request, free: make.example.capacity)
         guard fit.placement(shape: 0).allocation != nil else { return nil }
+        let models =
+            devices.wants.isEmpty
+            ? [make.example.inventory.cpuModel].compactMap { $0 }
+            : devices.wants.flatMap(\.suitable).compactMap(\.model)
+        speed = request.throughput?.speed(on: Set(models)) ?? 1
         cpus = request.cpus
         countsThreads = request.countsThreads
         isExclusive = request.isExclusive
@@ -120,7 +128,8 @@ final class ShapeFit: Sendable {
 
     func score(_ summary: NodeSummary, fragmentation: Int) -> PlacementScore {
         PlacementScore(
-            fragmentation: fragmentation, unaskedDevices: unasked.count { summary.devices[$0] > 0 },
+            slowdown: Int((min(1 / speed - 1, 1e6) * 10).rounded()) * 10, fragmentation: fragmentation,
+            unaskedDevices: unasked.count { summary.devices[$0] > 0 },
             coresLeft: countsThreads ? summary.puCount - cpus : summary.coreCount - cpus,
             memoryLeftMiB: (summary.memoryBytes - memoryBytes) >> 20)
     }

@@ -193,15 +193,28 @@ struct Course {
     private func end(of attempt: RunningAttempt) -> Timestamp {
         let expected = attempt.expectedEnd(at: now)
         guard !attempt.isStopping else { return expected }
-        let job = attempt.id.task.job
+        let known = foreseen.job(attempt.id.task.job)
         let belief =
-            foreseen.job(job).map { RunTimeBelief($0.terms, facts.runTimes) }
+            known.map { RunTimeBelief($0.terms, facts.runTimes) }
             ?? RunTimeBelief(stated: attempt.expectedTime, limit: attempt.timeLimit)
-        let elapsed = max(0, (now - attempt.startTime).inSeconds)
+        // What is believed of a job is believed for the devices where it goes fastest.
+        let speed = known.map { relativeSpeed(of: attempt, $0.terms) } ?? 1
+        let elapsed = max(0, (now - attempt.startTime).inSeconds) * speed
         let seconds =
             draw.map { belief.quantile(fraction($0, of: attempt), afterRunning: elapsed) }
             ?? belief.expected(afterRunning: elapsed)
-        return seconds.map { max(attempt.startTime + .microseconds(Int64($0 * 1_000_000)), now) } ?? expected
+        guard let seconds else { return expected }
+        let end = attempt.startTime + Duration.microseconds(Int64(min(seconds / speed, 1e12) * 1_000_000))
+        return max(now, attempt.timeLimit.map { min(end, attempt.startTime + $0) } ?? end)
+    }
+
+    private func relativeSpeed(of attempt: RunningAttempt, _ terms: WaitingTerms) -> Double {
+        guard let slot = planner.fleet.slots[attempt.allocation.node],
+            terms.shapes.indices.contains(attempt.allocation.shape),
+            let throughput = terms.shapes[attempt.allocation.shape].request.throughput
+                ?? facts.runTimes.throughput(of: terms.runTimeFeatures)
+        else { return 1 }
+        return throughput.speed(on: planner.fleet.node(slot).inventory.models(of: attempt.allocation))
     }
 
     /// 0 to 1, the same for the same start of the same job in each forecast, so that two of them differ only by what is

@@ -11,9 +11,7 @@ enum RunTimeBelief {
     case unknown(limit: Double)
 
     init(_ terms: WaitingTerms, _ runTimes: RunTimeKnowledge) {
-        let features = RunTimeEstimator.Features(
-            user: terms.user, name: terms.name, cores: terms.shapes.first?.request.cpus ?? 1,
-            expectedTime: terms.expectedTime, timeLimit: terms.timeLimit)
+        let features = terms.runTimeFeatures
         if runTimes.known.runsRemembered(of: features) > 0 {
             self = .learned(runTimes.known.estimate(features))
         } else {

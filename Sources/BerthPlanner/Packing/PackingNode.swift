@@ -76,6 +76,21 @@ public struct PackingNode: Hashable, Sendable {
         return after
     }
 
+    /// The GPUs that `shape` would take: the share's own, or the first untouched.
+    public func gpus(for shape: PackingShape, on gpu: Int = 0) -> [Int] {
+        if shape.isShare { return [gpu] }
+        return Array((0..<gpuCount).lazy.filter { gpuMillis[$0] == 1000 }.prefix(shape.gpuCount))
+    }
+
+    /// The node once `shape`, which runs here on these GPUs, has left.
+    public func removing(_ shape: PackingShape, from gpus: [Int]) -> PackingNode {
+        var after = self
+        after.cpuMillis += shape.cpuMillis
+        after.memoryMebibytes += shape.memoryMebibytes
+        for gpu in gpus { after.gpuMillis[gpu] += UInt16(shape.gpuMillis) }
+        return after
+    }
+
     /// The GPUs a share may go to, the first of those with equal rest, which are interchangeable.
     public func choices(forShare shape: PackingShape) -> [Int] {
         var choices: [Int] = []

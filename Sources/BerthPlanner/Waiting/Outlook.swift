@@ -14,9 +14,7 @@ struct Outlook: Sendable {
     init(_ terms: WaitingTerms, _ runTimes: RunTimeKnowledge) {
         epoch = runTimes.epoch
         let request = terms.shapes.first?.request ?? ResourceRequest()
-        let features = RunTimeEstimator.Features(
-            user: terms.user, name: terms.name, cores: request.cpus, expectedTime: terms.expectedTime,
-            timeLimit: terms.timeLimit)
+        let features = terms.runTimeFeatures
         if let stated = terms.expectedTime {
             expectedTime = min(stated, terms.timeLimit ?? stated)
             score = QueueScore(RunTimeEstimate(exactSeconds: max(1, stated.inSeconds)), width: Self.width(request))

@@ -3,6 +3,12 @@ public import BerthModel
 /// Why a job waits: one entry for each thing that binds now.
 public enum WaitReason: Hashable, Sendable, Codable {
     case held
+    /// Berth holds it by itself.
+    case heldByBerth(JobHold)
+    /// Its family has failed so often that one of its tasks is to show first whether it still does.
+    case probation(JobHold?)
+    /// It leaves a node out that failed to start it.
+    case avoids(node: NodeName, until: Timestamp)
     case begins(at: Timestamp)
     case dependency(Dependency)
     /// After a failed attempt, until its wait is over.
@@ -20,6 +26,8 @@ public enum WaitReason: Hashable, Sendable, Codable {
     case behind(jobs: Int)
     /// So few nodes have room for a part of the gang.
     case gang(shape: Int, nodes: Int, fitting: Int)
+    /// It could start now, and will be over sooner on this node, where it goes faster and where it waits for room.
+    case faster(node: NodeName, from: Timestamp)
     /// No node has enough free: why each falls short, for the shape (0 for `resources`, then `alternatives`).
     case resources(shape: Int, nodes: [NodeShortfall])
 
@@ -33,14 +41,17 @@ public enum WaitReason: Hashable, Sendable, Codable {
     package var isShared: Bool {
         switch self {
         case .queueLimit, .userLimit, .projectLimit, .quota, .lent, .gang, .resources: true
-        case .held, .begins, .dependency, .backoff, .arrayLimit, .noNodes, .behind: false
+        case .heldByBerth, .probation, .avoids: false
+        case .held, .begins, .dependency, .backoff, .arrayLimit, .noNodes, .behind, .faster: false
         }
     }
 
     /// The kind, as programs see it: `dependency`.
     public var name: String {
         switch self {
-        case .held: "held"
+        case .held, .heldByBerth: "held"
+        case .probation: "probation"
+        case .avoids: "avoids"
         case .begins: "begin"
         case .dependency: "dependency"
         case .backoff: "backoff"
@@ -53,6 +64,7 @@ public enum WaitReason: Hashable, Sendable, Codable {
         case .gang: "gang"
         case .noNodes: "noNodes"
         case .behind: "behind"
+        case .faster: "faster"
         case .resources: "resources"
         }
     }
@@ -61,7 +73,10 @@ public enum WaitReason: Hashable, Sendable, Codable {
     public var remedy: String? {
         switch self {
         case .held: "berth release lets it go."
-        case .begins, .backoff, .behind, .gang: nil
+        case .heldByBerth(let hold): hold.remedy
+        case .probation: "If that task succeeds, the whole family goes on; if it fails, the job is held again."
+        case .begins, .backoff, .behind, .gang, .avoids: nil
+        case .faster: "Without throughput among its resources it takes what is free."
         case .dependency(let dependency): "berth show \(dependency.job) tells how far that job is."
         case .arrayLimit: "The array's own limit (%PARALLEL) sets this."
         case .quota, .lent: "Its project's quota (berth queues) sets this."
@@ -106,6 +121,13 @@ extension WaitReason: CustomStringConvertible {
     public var description: String {
         switch self {
         case .held: "It is held."
+        case .heldByBerth(let hold): hold.description
+        case .probation(let hold):
+            "One of its tasks is tried first"
+                + (hold.flatMap { hold in
+                    hold.family.map { ", since \(hold.count.counted("task")) of its family \($0) failed in a row" }
+                } ?? "") + "."
+        case .avoids(let node, let time): "It leaves \(node) out until \(time), which failed to start it."
         case .begins(let time): "It begins at \(time)."
         case .dependency(let dependency): "It waits until job \(dependency.job) has \(dependency.condition.past)."
         case .backoff(let time): "It is tried again at \(time)."
@@ -123,6 +145,9 @@ extension WaitReason: CustomStringConvertible {
             "It starts on \(nodes) nodes together, and \(fitting) \(fitting == 1 ? "has" : "have") room for its part."
         case .noNodes: "No node is there."
         case .behind(let jobs): jobs == 1 ? "One job is looked at before it." : "\(jobs) jobs are looked at before it."
+        case .faster(let node, let time):
+            "It could start now, but goes faster on nodes like \(node), and will be over sooner if it waits for one, "
+                + "until \(time) if all ends as expected."
         case .resources(let shape, let nodes):
             (shape == 0 ? "No node has enough free for it" : "Nor for its alternative \(shape)")
                 + (nodes.count == 1 ? "." : " (\(nodes.count) nodes).")

@@ -42,3 +42,12 @@ public struct WaitingJob: Hashable, Sendable {
         self.tasks = tasks
     }
 }
+
+extension WaitingTerms {
+    /// What is known of such a job before it runs.
+    var runTimeFeatures: RunTimeEstimator.Features {
+        RunTimeEstimator.Features(
+            user: user, name: name, cores: shapes.first?.request.cpus ?? 1, expectedTime: expectedTime,
+            timeLimit: timeLimit)
+    }
+}

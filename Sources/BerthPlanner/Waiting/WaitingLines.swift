@@ -42,8 +42,10 @@ struct WaitingLines: Sendable {
 
     struct Line: Sendable {
         let terms: WaitingTerms
-        /// By place in `terms.shapes`.
-        let shapes: [Int]
+        /// By place in `terms.shapes`; with what has been learned of their throughput where none is stated.
+        fileprivate(set) var shapes: [Int]
+        /// What was learned then is in them; nil where nothing is yet.
+        fileprivate(set) var throughputEpoch: Int?
         /// The queue's tier, and the number of the account that its jobs' use counts for.
         let tier: Int
         let account: Int
@@ -126,6 +128,15 @@ struct WaitingLines: Sendable {
         standing[place]?.tasks -= 1
         lines[line].head = nil
         return false
+    }
+
+    /// - Returns: the shapes that it had before.
+    mutating func setShapes(_ shapes: [Int], of line: Int, epoch: Int) -> [Int] {
+        defer {
+            lines[line].shapes = shapes
+            lines[line].throughputEpoch = epoch
+        }
+        return lines[line].shapes
     }
 
     mutating func setOutlook(_ outlook: Outlook, of line: Int) { lines[line].outlook = outlook }

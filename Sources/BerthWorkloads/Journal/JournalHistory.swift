@@ -5,8 +5,8 @@ public import BerthModel
 public struct JournalHistory: Sendable {
     /// The kinds of events that it learns from, as the journal names them; all others change nothing.
     public static let eventKinds = [
-        "attemptEnded", "configured", "held", "launched", "nodeJoined", "released", "reopened", "started", "stopping",
-        "submitted", "tasksEnded",
+        "attemptEnded", "configured", "familyReleased", "held", "jobsHeld", "launched", "nodeJoined", "released",
+        "reopened", "started", "stopping", "submitted", "tasksEnded",
     ]
 
     /// As each registered last.
@@ -28,6 +28,8 @@ public struct JournalHistory: Sendable {
         case .reopened(let submission, by: _): begin(RecordedJob(submission, at: time))
         case .held(let job, by: _): change(job) { $0.hold(at: time) }
         case .released(let job, by: _): change(job) { $0.release(at: time) }
+        case .jobsHeld(let jobs, _): for job in jobs { change(job) { $0.hold(at: time) } }
+        case .familyReleased(_, let jobs): for job in jobs { change(job) { $0.release(at: time) } }
         case .started(let attempt, _): change(attempt.id.task.job) { $0.start(attempt) }
         case .launched(let attempt, let launch): change(attempt.task.job) { $0.launch(attempt, at: launch.startTime) }
         case .stopping(let attempt, let reason, by: _): change(attempt.task.job) { $0.stop(attempt, reason) }

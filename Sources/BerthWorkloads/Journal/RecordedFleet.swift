@@ -13,7 +13,14 @@ struct RecordedFleet: Sendable {
             node.isLeaving = false
             return node
         }
-        configuration = history.configuration
+        // What was done about failures then is in the history; it is not to be done a second time.
+        configuration = Self.withoutLimits(history.configuration)
+    }
+
+    private static func withoutLimits(_ configuration: ClusterConfiguration) -> ClusterConfiguration {
+        var configuration = configuration
+        configuration.failures = .none
+        return configuration
     }
 
     /// Cores that jobs can have.

@@ -33,7 +33,10 @@ struct RecordedJob: Sendable {
     /// What it waited for at first. A job that is run again waits for nothing.
     var dependencies: [Dependency] { submission.reopened == nil ? submission.specification.dependencies : [] }
 
-    mutating func hold(at time: Timestamp) { holds.append(Hold(start: time)) }
+    /// Held twice, by Berth and by a person, it is still held once.
+    mutating func hold(at time: Timestamp) {
+        if holds.last.map({ $0.end != nil }) ?? true { holds.append(Hold(start: time)) }
+    }
 
     mutating func release(at time: Timestamp) {
         if let last = holds.indices.last, holds[last].end == nil { holds[last].end = time }

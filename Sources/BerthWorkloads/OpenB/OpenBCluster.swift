@@ -67,6 +67,13 @@ struct OpenBCluster {
         stateOfNode[place.node] = index(of: state)
     }
 
+    /// Makes a node's state another one.
+    mutating func set(_ free: PackingNode, at node: Int) {
+        var state = states[stateOfNode[node]]
+        state.free = free
+        stateOfNode[node] = index(of: state)
+    }
+
     private mutating func rate(_ shape: PackingShape, index: Int, by scorer: inout some PlacementScorer) {
         let missing = states.count - known[index].count
         if missing > 0 { known[index].append(contentsOf: repeatElement(.unknown, count: missing)) }

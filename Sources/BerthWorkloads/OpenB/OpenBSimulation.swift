@@ -15,6 +15,8 @@ package struct OpenBSimulation {
     private var cluster: OpenBCluster
     private var arrivedDemand = 0
     private var allocated = 0
+    /// Tasks that were moved to make room for others; nil where the policy moves none.
+    private var moves: Int?
     private var fragmented = 0.0
     private var unallocated = OpenBCurve()
     private var fragmentation = OpenBCurve()
@@ -50,6 +52,7 @@ package struct OpenBSimulation {
     package mutating func run() {
         switch policy {
         case .berth: run(by: BerthPacking(trace))
+        case .berthMigrating: runMigrating()
         case .fgd: run(by: FragmentationGradient(measure: measure))
         case .bestfit: run(by: BestFit())
         case .dotprod: run(by: DotProduct())
@@ -71,6 +74,16 @@ package struct OpenBSimulation {
         }
     }
 
+    /// Places every arrival as Berth does; where it fits nowhere, others may be moved to make room.
+    private mutating func runMigrating() {
+        var migration = OpenBMigration(trace, cluster)
+        for task in arrivals.tasks {
+            let result = migration.arrive(task)
+            record(trace.shapes[task], at: result.place, result.changes)
+        }
+        moves = migration.moves
+    }
+
     /// Places every arrival on any node and any GPU that it fits on.
     private mutating func runAtRandom() {
         for task in arrivals.tasks {
@@ -86,14 +99,20 @@ package struct OpenBSimulation {
     }
 
     private mutating func arrive(_ shape: PackingShape, at place: Place?) {
+        guard let place else { return record(shape, at: nil, []) }
+        let before = cluster.state(of: place.node).free
+        cluster.place(shape, at: place)
+        record(shape, at: place, [(before, cluster.state(of: place.node).free)])
+    }
+
+    /// - Parameter changes: what the nodes were and are that the arrival has changed.
+    private mutating func record(
+        _ shape: PackingShape, at place: Place?, _ changes: [(before: PackingNode, after: PackingNode)]
+    ) {
         arrivedDemand += shape.totalGPUMillis
         outcomes.append(Outcome(shape: shape, place: place))
-        if let place {
-            fragmented -= measure.fragment(of: cluster.state(of: place.node).free)
-            cluster.place(shape, at: place)
-            fragmented += measure.fragment(of: cluster.state(of: place.node).free)
-            allocated += shape.totalGPUMillis
-        }
+        if place != nil { allocated += shape.totalGPUMillis }
+        for change in changes { fragmented += measure.fragment(of: change.after) - measure.fragment(of: change.before) }
         let demand = Double(arrivedDemand) / Double(trace.capacity)
         let idle = trace.capacity - allocated
         unallocated.record(100 * Double(idle) / Double(trace.capacity), atDemand: demand)
@@ -110,6 +129,7 @@ package struct OpenBSimulation {
             }
         }
         metrics.append(SimulationRun.Metric("decisions", Double(outcomes.count)))
+        if let moves { metrics.append(SimulationRun.Metric("moves", Double(moves))) }
         return metrics
     }
 }
@@ -121,7 +141,7 @@ extension OpenBTrace {
     ///   - seed: draws the arrivals and the order of the nodes; all policies get the same draws.
     ///   - cpuClock: seconds of processor time used so far.
     /// - Returns: `unallocatedPercent` and `fragmentationRatioPercent` at 100 and 130 % of arrived demand, the number
-    ///   of `decisions` and the `cpuSeconds` that they took, bookkeeping included.
+    ///   of `decisions` and the `cpuSeconds` that they took, bookkeeping included; where tasks are moved, the `moves`.
     public func simulate(_ policy: OpenBPolicy, seed: UInt64, cpuClock: () -> Double) -> SimulationRun {
         var simulation = OpenBSimulation(of: self, policy: policy, seed: seed)
         let start = cpuClock()

@@ -12,6 +12,8 @@
 
 // sched_setaffinity(2) of the calling thread; `words` is a bitmap. 0, or -1 with errno set.
 int berth_set_affinity(const uint64_t *words, size_t count);
+// The same for any thread of this user's.
+int berth_set_affinity_of(pid_t thread, const uint64_t *words, size_t count);
 // sched_getaffinity(2) into `words`. 0, or -1 with errno set.
 int berth_get_affinity(uint64_t *words, size_t count);
 

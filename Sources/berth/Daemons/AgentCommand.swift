@@ -54,8 +54,8 @@ struct AgentCommand: AsyncParsableCommand {
                 try Agent(
                     node, stateDirectory: directory.path, keeper: StateDirectory.keeper(),
                     allowsRoot: allowRoot || settings.allowsRoot ?? connection.isLocal, stopsJobsOnLeaving: drain,
-                    outputLimits: settings.outputLimits, warning: settings.warning?.watch, connect: connect,
-                    logger: logger)
+                    outputLimits: settings.outputLimits, modelServers: .http, warning: settings.warning?.watch,
+                    connect: connect, logger: logger)
             ]
         }
         try await runUntilTold(services, logger: logger, drains: drain)

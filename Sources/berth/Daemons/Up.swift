@@ -48,7 +48,7 @@ struct Up: AsyncParsableCommand {
             node, stateDirectory: directory.path, keeper: StateDirectory.keeper(),
             // Whoever starts it as root alone can submit over its socket.
             allowsRoot: nodeSettings.allowsRoot ?? true, outputLimits: nodeSettings.outputLimits,
-            warning: nodeSettings.warning?.watch,
+            modelServers: .http, warning: nodeSettings.warning?.watch,
             connect: local.controller.directLink, logger: logger)
         await local.controller.takeBack(node.registration.name)
         try await runUntilTold(local.services + [agent], logger: logger)

@@ -20,6 +20,11 @@ struct Nodes: AsyncParsableCommand {
                 ], colours: [1: node.state.colour])
         }
         try table.print(format: listing.format)
+        for node in nodes where !node.drainEvidence.isEmpty {
+            Terminal.note(
+                "Berth drained \(node.name) by itself: berth show-node \(node.name) shows why; berth undrain \(node.name) "
+                    + "brings it back.")
+        }
         if nodes.isEmpty {
             Terminal.note("No node has joined. Start an agent: berth up, or berth agent on another machine.")
         }

@@ -14,14 +14,14 @@ struct Pools: AsyncParsableCommand {
         let pools: [PoolView] = try await Client().get("/pools")
         if listing.json { return try printJSON(pools) }
         var table = Table([
-            "NAME", "NODE", "IDLE", "BUSY", "SLOTS", "HITS", "MISSES", "HIT RATE", "SAVED", "WHY MISSED",
+            "NAME", "NODE", "KIND", "IDLE", "BUSY", "SLOTS", "HITS", "MISSES", "HIT RATE", "SAVED", "WHY MISSED",
         ])
         for pool in pools {
             let starts = pool.hits + pool.misses
             let reasons = pool.missReasons.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
             table.add([
-                pool.name, pool.node, "\(pool.idle)", "\(pool.busy)", "\(pool.minimum)-\(pool.maximum)", "\(pool.hits)",
-                "\(pool.misses)", starts > 0 ? "\(pool.hits * 100 / starts)%" : "-",
+                pool.name, pool.node, pool.kind, "\(pool.idle)", "\(pool.busy)", "\(pool.minimum)-\(pool.maximum)",
+                "\(pool.hits)", "\(pool.misses)", starts > 0 ? "\(pool.hits * 100 / starts)%" : "-",
                 String(format: "%.1fs", pool.secondsSaved),
                 reasons.isEmpty ? "-" : reasons.map { "\($0.key) \($0.value)" }.joined(separator: ", "),
             ])

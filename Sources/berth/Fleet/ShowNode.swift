@@ -16,6 +16,14 @@ struct ShowNode: AsyncParsableCommand {
         var lines = Sheet()
         lines.add("Node", node.name + (node.emulated ? "  (emulated)" : ""))
         lines.add("State", node.state.rawValue + (node.drainReason.map { " (\($0))" } ?? ""), node.state.colour)
+        for trouble in node.drainEvidence {
+            lines.add(
+                "Evidence",
+                "\(trouble.time)  \(trouble.attempt)  \(trouble.kind), of \(trouble.family): \(trouble.text)", .yellow)
+        }
+        if !node.drainEvidence.isEmpty {
+            lines.add("Remedy", "Berth drained it by itself; when it is well again: berth undrain \(node.name)")
+        }
         for fault in node.faults {
             lines.add("Fault", "\(fault.time)  \(fault.attempt)  \(fault.kind): \(fault.text)", .red)
         }

@@ -46,7 +46,10 @@ struct JobArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Further attempts after a failure.", valueName: "n")) var retry: Int?
     @Option(help: ArgumentHelp("Where it keeps its checkpoints.", valueName: "dir")) var checkpoint: String?
     @Option(help: ArgumentHelp("Between the notice and the kill.", valueName: "duration")) var grace: String?
-    @Option(help: "Start in a warm slot of this pool.") var pool: String?
+    @Option(help: "Start in a warm slot of this pool, or with its model server.") var pool: String?
+    @Option(
+        help: ArgumentHelp("What the pool's model server has loaded before it starts.", valueName: "name[:version]"))
+    var model: String?
     @Option(name: .customLong("input"), help: ArgumentHelp("A file to hash before it starts.", valueName: "file"))
     var inputs: [String] = []
     @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file"))
@@ -91,6 +94,7 @@ struct JobArguments: ParsableArguments {
         options.checkpoint = checkpoint
         options.grace = grace
         options.pool = pool
+        options.model = model
         options.inputs = inputs
         options.results = results
         options.published = published

@@ -36,6 +36,8 @@ struct Jobs: AsyncParsableCommand {
                 ], colours: [2: Terminal.colour(of: job.state)])
         }
         try table.print(format: listing.format)
+        let held = jobs.count { $0.state == .held && $0.hold != nil }
+        if held > 0 { Terminal.note("Berth holds \(held.counted("job")) by itself; berth why JOB says for what.") }
         if jobs.isEmpty { Terminal.note("No job is so. berth submit -- CMD makes one.") }
         if jobs.count == limit { Terminal.note("Only the newest \(limit) are shown; --limit shows more.") }
     }

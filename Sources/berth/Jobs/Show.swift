@@ -18,6 +18,7 @@ struct Show: AsyncParsableCommand {
         lines.add("State", job.state.rawValue + (job.reason.map { " (\($0))" } ?? ""), Terminal.colour(of: job.state))
         lines.add("Exit", job.exitCode.map { "code \($0)" } ?? job.signal.map { "signal \($0)" })
         lines.add("Message", job.message)
+        lines.add("Hold", job.hold, .yellow)
         lines.add("User", job.user + (job.project.map { ", project \($0)" } ?? "") + ", queue \(job.queue)")
         lines.add(
             "Labels",
@@ -83,13 +84,7 @@ struct Show: AsyncParsableCommand {
         if let bytes = attempt.usage?.gpuMemoryPeakBytes {
             lines.add("GPU memory", "\(ByteCount.text(bytes)) at its peak")
         }
-        lines.add(
-            "Pool",
-            attempt.pool.map { pool in
-                pool.miss.map { "\(pool.pool), started cold: \($0.rawValue)" }
-                    ?? "\(pool.pool), started warm"
-                    + (pool.secondsSaved.map { String(format: ", %.2f s saved", $0) } ?? "")
-            })
+        lines.add("Pool", attempt.pool?.summary)
         lines.add("Progress", attempt.progress.map { "\(Int($0 * 100)) %" + (attempt.note.map { "  \($0)" } ?? "") })
         lines.add(
             "Metrics",
@@ -100,6 +95,16 @@ struct Show: AsyncParsableCommand {
         for file in attempt.inputs { lines.add("Input", file.summary) }
         for file in attempt.outputs { lines.add("Output", file.summary) }
         lines.print()
+    }
+}
+
+extension PoolUse {
+    fileprivate var summary: String {
+        guard let miss else {
+            return "\(pool), started warm" + (secondsSaved.map { String(format: ", %.2f s saved", $0) } ?? "")
+        }
+        guard let secondsWaited else { return "\(pool), started cold: \(miss.rawValue)" }
+        return "\(pool), waited \(String(format: "%.2f", secondsWaited)) s for its server: \(miss.rawValue)"
     }
 }
 

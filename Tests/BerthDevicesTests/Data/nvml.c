@@ -1,7 +1,8 @@
 // A stand-in for NVIDIA's management library: GPUS GPUs in two rows of a PCI bus, in the reverse of their PCI order.
-// With MIG the first is divided, with GARBAGE the answers are such as no driver should give. While the file STATE.ecc,
-// STATE.xid or STATE.busy is there, the first GPU has memory errors, a critical error, or a process with 40 GiB; while
-// STATE.energy is there, its counter stands 5,000 mJ higher.
+// With MIG the first is divided, with GARBAGE the answers are such as no driver should give, with OLD a call is
+// missing, with FAILS there is no driver. While the file STATE.ecc, STATE.xid or STATE.busy is there, the first GPU has
+// memory errors, a critical error, or a process with 40 GiB; while STATE.energy is there, its counter stands 5,000 mJ
+// higher; while STATE.hang is there, the library does not begin.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,15 +32,21 @@ typedef struct {
 static device gpus[64], parts[64];
 static int is_there(const char *what) { return access(what, F_OK) == 0; }
 
+#ifndef OLD
 int nvmlInit_v2(void) {
+#ifdef FAILS
+    return 9;
+#endif
+    while (is_there(STATE ".hang")) usleep(1000);
     for (int i = 0; i < 64; i++) {
         gpus[i] = (device){i, -1};
         parts[i] = (device){0, i};
     }
     return 0;
 }
+#endif
 int nvmlShutdown(void) { return 0; }
-const char *nvmlErrorString(int code) { return code == 3 ? "Not Supported" : NULL; }
+const char *nvmlErrorString(int code) { return code == 9 ? "Driver Not Loaded" : NULL; }
 int nvmlSystemGetDriverVersion(char *text, unsigned size) {
     snprintf(text, size, "580.65.06");
     return 0;
@@ -71,7 +78,8 @@ int nvmlDeviceGetUUID(device *gpu, char *text, unsigned size) {
     memset(text, 'x', size);
     return 0;
 #endif
-    snprintf(text, size, "%s-0000%d", gpu->instance < 0 ? "GPU" : "MIG", gpu->instance < 0 ? gpu->index : gpu->instance);
+    int number = gpu->instance < 0 ? gpu->index : gpu->instance;
+    snprintf(text, size, "%s-0000%d", gpu->instance < 0 ? "GPU" : "MIG", number);
     return 0;
 }
 int nvmlDeviceGetPciInfo_v3(device *gpu, pci_info *pci) {
@@ -82,10 +90,6 @@ int nvmlDeviceGetPciInfo_v3(device *gpu, pci_info *pci) {
     }
 #endif
     *pci = (pci_info){.bus = 0x80u - (unsigned)gpu->index};
-    return 0;
-}
-int nvmlDeviceGetMinorNumber(device *gpu, unsigned *minor) {
-    *minor = (unsigned)gpu->index;
     return 0;
 }
 int nvmlDeviceGetMemoryInfo(device *gpu, memory_info *memory) {

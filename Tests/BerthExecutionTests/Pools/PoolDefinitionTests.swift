@@ -20,4 +20,21 @@ struct PoolDefinitionTests {
         wider.idleTime = .seconds(1)
         #expect(wider.key(user: "ada") == definition.key(user: "ada"))
     }
+
+    @Test func `a model server's slot is its devices' as well, in whatever order they are named`() {
+        let server = PoolDefinition(name: "triton", command: ["tritonserver"], server: .init())
+        #expect(server.key(user: "ada", devices: ["gpu0"]) != server.key(user: "ada", devices: ["gpu1"]))
+        #expect(
+            server.key(user: "ada", devices: ["gpu0", "gpu1"]) == server.key(user: "ada", devices: ["gpu1", "gpu0"]))
+    }
+
+    @Test(arguments: ["", "a/b", "a b", "..", "resnet:", ":3", "a:b:c", "a%2e", "é"])
+    func `what could not stand in an address is no model`(text: String) {
+        #expect(ModelReference(text) == nil)
+    }
+
+    @Test func `a model's place is the protocol's`() throws {
+        #expect(ModelReference("resnet-50_v1.5")?.path == "/v2/models/resnet-50_v1.5")
+        #expect(ModelReference("resnet:3")?.path == "/v2/models/resnet/versions/3")
+    }
 }

@@ -28,33 +28,51 @@ final class PoolStage {
     static let isPossible = keeper != nil && python != nil
 
     struct Run {
-        var launch: Launch
+        /// nil where it never ran.
+        var launch: Launch?
         var end: AttemptEnd
         var output: String
         var errors: String
+
+        var pool: PoolUse? { launch?.pool }
+    }
+
+    /// What an attempt is given, and whose it is.
+    struct Terms {
+        var cpus: CPUSet = []
+        var devices: [String] = []
+        var memoryBytes: Int64 = 0
+        var user = ProcessInfo.processInfo.userName
+        var model: String?
+        var environment: [String: EnvironmentValue] = [:]
+        var usesPool = true
     }
 
     let folder: String
-    private let python: String
-    let execution: KeeperExecution
-    private let events: AsyncStream<ExecutionEvent>
+    private(set) var execution: KeeperExecution
+    private var news: AttemptNews
+    private var registration: NodeRegistration
     private var last: UInt64 = 0
-    private let node: NodeName = "here"
+    private static let node: NodeName = "here"
 
-    init() throws {
-        let (python, keeper) = (try #require(Self.python), try #require(Self.keeper))
-        self.python = python
+    /// - Parameter pool: made once there is the node's folder, of which it may be.
+    init(inventory: Inventory = Inventory(), pool: (_ folder: String) throws -> PoolDefinition) throws {
+        // As the agent does: a keeper may end while it is spoken to.
+        signal(SIGPIPE, SIG_IGN)
         folder = "/tmp/berth-pools-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let (stream, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
-        events = stream
-        var registration = NodeRegistration(name: node, inventory: Inventory())
-        registration.pools = [
-            PoolDefinition(name: "math", command: [python, "-m", "berth_worker", "--import", "decimal,json"])
-        ]
-        execution = try KeeperExecution(
-            registration: registration, stateDirectory: folder, keeper: keeper,
-            data: AttemptData(stateDirectory: folder), isolation: .none, allowsRoot: true, events: continuation)
+        var registration = NodeRegistration(name: Self.node, inventory: inventory)
+        registration.pools = [try pool(folder)]
+        self.registration = registration
+        (execution, news) = try Self.agent(registration, folder)
+    }
+
+    /// A node with a fork server that has imported two modules.
+    convenience init() throws {
+        try self.init { _ in
+            PoolDefinition(
+                name: "pool", command: [try #require(Self.python), "-m", "berth_worker", "--import", "decimal,json"])
+        }
     }
 
     deinit {
@@ -62,46 +80,80 @@ final class PoolStage {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    func run(_ code: String, environment: [String: EnvironmentValue] = [:]) async throws -> Run {
-        try await run(command: [python, "-c", code], environment: environment)
+    private static func agent(_ registration: NodeRegistration, _ folder: String) throws -> (
+        KeeperExecution, AttemptNews
+    ) {
+        let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
+        let execution = try KeeperExecution(
+            registration: registration, stateDirectory: folder, keeper: try #require(keeper),
+            data: AttemptData(stateDirectory: folder), isolation: .none, allowsRoot: true,
+            modelServers: LocalHTTP.client, events: continuation)
+        return (execution, AttemptNews(events))
     }
 
-    /// Asks again until the slot has imported its modules; a test's time limit ends what never comes.
-    func runWarm(_ code: String, environment: [String: EnvironmentValue] = [:]) async throws -> Run {
-        while true {
-            let probe = try await run("pass")
-            if probe.launch.pool?.isHit == true { return try await run(code, environment: environment) }
-            try #require(probe.launch.pool?.miss == .coldStart || probe.launch.pool?.miss == .starting)
-        }
+    /// As if the agent had been killed, and another had come, with another configuration perhaps.
+    func restart(changing change: (inout PoolDefinition) -> Void = { _ in }) throws -> [AttemptStatus] {
+        var pool = try #require(registration.pools?.first)
+        change(&pool)
+        registration.pools = [pool]
+        (execution, news) = try Self.agent(registration, folder)
+        return execution.takeOver()
     }
 
-    func run(command: [String], environment: [String: EnvironmentValue] = [:]) async throws -> Run {
+    var status: PoolStatus {
+        get throws { try #require(execution.poolStatuses.first) }
+    }
+
+    // MARK: - Jobs
+
+    func start(_ command: [String], _ terms: Terms = Terms()) throws -> AttemptID {
         last += 1
         var specification = JobSpecification(
             name: "test", command: command, workingDirectory: folder, queue: "default")
-        specification.pool = "math"
-        specification.environment = environment
+        specification.pool = terms.usesPool ? "pool" : nil
+        specification.model = terms.model.flatMap(ModelReference.init)
+        specification.environment = terms.environment
         let id = try #require(AttemptID("\(last)@1"))
-        let user = ProcessInfo.processInfo.userName
+        var allocation = Allocation(node: Self.node, cpus: terms.cpus, coreCount: terms.cpus.count)
+        allocation.devices = terms.devices.map {
+            Allocation.DeviceShare(name: $0, kind: "gpu", thousandths: GPURequest.whole)
+        }
+        if terms.memoryBytes > 0 { allocation.memory = [.init(numaNode: 0, bytes: terms.memoryBytes)] }
         execution.start(
             AttemptOrder(
-                attempt: Attempt(
-                    id: id, fence: last, allocation: Allocation(node: node, cpus: [], coreCount: 0), plannedTime: .now),
-                specification: specification, user: user, maximumGrace: .seconds(1)))
-        var launch: Launch?
-        for await event in events {
-            switch event {
-            case .launched(_, let told): launch = told
-            case .ended(_, let end):
-                let texts = [false, true].map { isError in
-                    (try? String(
-                        contentsOfFile: execution.outputFile(of: id, isStandardError: isError), encoding: .utf8)) ?? ""
-                }
-                execution.forget(id)
-                return Run(
-                    launch: try #require(launch, "\(end.message ?? "")"), end: end, output: texts[0], errors: texts[1])
-            }
-        }
-        throw CancellationError()
+                attempt: Attempt(id: id, fence: last, allocation: allocation, plannedTime: .now),
+                specification: specification, user: terms.user, maximumGrace: .seconds(1)))
+        return id
     }
+
+    func launch(of id: AttemptID) async throws -> Launch { try #require(try await news.launch(of: id)) }
+
+    func end(of id: AttemptID) async throws -> Run {
+        let end = try await news.end(of: id)
+        let texts = [false, true].map { isError in
+            (try? String(contentsOfFile: execution.outputFile(of: id, isStandardError: isError), encoding: .utf8)) ?? ""
+        }
+        execution.forget(id)
+        return Run(launch: try await news.launch(of: id), end: end, output: texts[0], errors: texts[1])
+    }
+
+    func run(_ command: [String], _ terms: Terms = Terms()) async throws -> Run {
+        try await end(of: start(command, terms))
+    }
+
+    /// Runs this code with the pool's interpreter.
+    func run(python code: String, environment: [String: EnvironmentValue] = [:]) async throws -> Run {
+        try await run([Self.python ?? "", "-c", code], Terms(environment: environment))
+    }
+
+    /// Asks again until the slot has imported its modules; a test's time limit ends what never comes.
+    func runWarm(python code: String, environment: [String: EnvironmentValue] = [:]) async throws -> Run {
+        while true {
+            let probe = try await run(python: "pass")
+            if probe.pool?.isHit == true { return try await run(python: code, environment: environment) }
+            try #require(probe.pool?.miss == .coldStart || probe.pool?.miss == .starting)
+        }
+    }
+
+    func stop(_ id: AttemptID) { execution.stop(id, reason: .cancelled, grace: .zero) }
 }

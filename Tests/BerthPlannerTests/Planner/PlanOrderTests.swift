@@ -159,6 +159,6 @@ struct PlanOrderTests {
                 scene.carryOut(plan)
             }
         }
-        #expect(digests.text == "ac230d59965e0e34")
+        #expect(digests.text == "effebacb6aa65832")
     }
 }

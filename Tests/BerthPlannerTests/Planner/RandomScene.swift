@@ -86,9 +86,10 @@ extension NodeRegistration {
         let numaNodes = [1, 1, 2, 4].randomElement(using: &random) ?? 1
         var devices: [Device] = []
         if random.isOne(in: 2) {
+            let model = ["NVIDIA H100", "NVIDIA H100", "Tesla K80"].randomElement(using: &random)
             devices += (0..<2).map { number in
                 Device(
-                    name: "gpu\(number)", kind: "gpu", model: "NVIDIA H100", memoryBytes: 80 << 30,
+                    name: "gpu\(number)", kind: "gpu", model: model, memoryBytes: 80 << 30,
                     numaNodes: [number % numaNodes])
             }
         }
@@ -141,7 +142,9 @@ extension ResourceRequest {
                 isWish: random.isOne(in: 3)),
             nodes: nodes, isExclusive: random.isOne(in: 10))
         switch Int.random(in: 0..<6, using: &random) {
-        case 0: request.gpus = GPURequest(thousandths: [250, 500, 1000, 2000].randomElement(using: &random) ?? 1000)
+        case 0:
+            request.gpus = GPURequest(thousandths: [250, 500, 1000, 2000].randomElement(using: &random) ?? 1000)
+            if Bool.random(using: &random) { request.throughput = Throughput(["h100": 9, "K80": 2]) }
         case 1:
             request.devices = [
                 DeviceRequest(

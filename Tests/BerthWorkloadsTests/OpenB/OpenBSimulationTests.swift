@@ -50,6 +50,32 @@ struct OpenBSimulationTests {
         #expect(shares.isDisjoint(with: wholes))
     }
 
+    /// Small machines with little CPU, so that what fits where depends on what came before.
+    @Test func `where running tasks may be moved, less is left unallocated, and no node gives more than it has`() throws
+    {
+        var unallocated = (moving: 0.0, staying: 0.0)
+        var moves = 0.0
+        for seed in 1...40 as ClosedRange<UInt64> {
+            let nodes = ["9000,90000,2,G", "20000,90000,4,G", "16000,90000,2,G", "30000,90000,4,G"]
+            let pods = [
+                "6000,1,1,700", "1000,1,1,300", "2000,1,1,500", "5000,1,2,1000", "9000,1,1,1000", "1000,1,1,200",
+                "3000,1,0,0",
+            ]
+            for policy in [OpenBPolicy.berthMigrating, .berth] {
+                let metrics = try Self.run(policy, nodes: nodes, pods: pods, seed: seed).metrics
+                func value(_ name: String, _ key: String? = nil) -> Double {
+                    metrics.first { $0.name == name && $0.key == key }?.value ?? .nan
+                }
+                let left = value("unallocatedPercent", "130")
+                #expect((0...100).contains(left))
+                if policy == .berth { unallocated.staying += left } else { unallocated.moving += left }
+                if policy == .berthMigrating { moves += value("moves") }
+            }
+        }
+        #expect(unallocated.moving < unallocated.staying)
+        #expect(moves > 0)
+    }
+
     @Test(arguments: [OpenBPolicy.fgd, .berth], 1...5 as ClosedRange<UInt64>)
     func `shares complete a GPU before they open another`(policy: OpenBPolicy, seed: UInt64) throws {
         let run = try Self.run(

@@ -1,6 +1,6 @@
 public import BerthModel
 
-/// What a driver says of the devices on this machine.
+/// What drivers say of the devices on this machine.
 public struct ProbeReport: Hashable, Sendable {
     public var devices: [ProbedDevice]
     /// The driver's version by its name, for `MachineStack.drivers`.
@@ -22,13 +22,12 @@ public struct ProbedDevice: Hashable, Sendable {
     public var model: String?
     public var uuid: String?
     public var memoryBytes: Int64?
-    /// N of `/dev/nvidiaN`.
-    public var minorNumber: Int?
     /// Whether it is divided: its instances are given to jobs then, never the whole.
     public var isMIGEnabled: Bool
     public var instances: [Instance]
     /// The GPUs it is linked to directly, and by how many links.
     public var links: [PCIAddress: Int]
+    public var linkKind: Inventory.DeviceLink.Kind
     public var health: Device.Health
 
     /// A part of a GPU that is isolated by hardware (MIG).
@@ -50,26 +49,19 @@ public struct ProbedDevice: Hashable, Sendable {
 
     public init(
         pciAddress: PCIAddress, vendor: String, model: String? = nil, uuid: String? = nil, memoryBytes: Int64? = nil,
-        minorNumber: Int? = nil, isMIGEnabled: Bool = false, instances: [Instance] = [],
-        links: [PCIAddress: Int] = [:], health: Device.Health = .healthy
+        isMIGEnabled: Bool = false, instances: [Instance] = [],
+        links: [PCIAddress: Int] = [:], linkKind: Inventory.DeviceLink.Kind = .nvlink,
+        health: Device.Health = .healthy
     ) {
         self.pciAddress = pciAddress
         self.vendor = vendor
         self.model = model
         self.uuid = uuid
         self.memoryBytes = memoryBytes
-        self.minorNumber = minorNumber
         self.isMIGEnabled = isMIGEnabled
         self.instances = instances
         self.links = links
+        self.linkKind = linkKind
         self.health = health
     }
-}
-
-/// A driver's library that can be asked for its devices.
-public protocol DeviceProbe: Sendable {
-    /// What it is called in messages: `NVML`.
-    var name: String { get }
-    /// Asks the driver; may block for as long as the driver does.
-    func report() -> ProbeReport
 }

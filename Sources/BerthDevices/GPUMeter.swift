@@ -3,21 +3,21 @@ import CDeviceDrivers
 import Foundation
 import Synchronization
 
-/// Measures memory and energy of attempts on NVIDIA GPUs, by looking at them several times a second.
+/// Measures memory and energy of attempts on GPUs, by looking at them several times a second.
 ///
 /// Of a GPU that an attempt has for itself, all processes' memory counts; of a share, that of the attempt's own processes.
 /// Memory that is held for less than the interval between two looks may be missed. Energy is that of whole GPUs: a
 /// share's is not known.
-public final class NVMLMeter: AcceleratorMeter {
-    private let library: NVMLLibrary
+public final class GPUMeter: AcceleratorMeter {
     private let devices: [String: Device]
     private let places: [String: Place]
     private let interval: Duration
     private let live = Mutex<[AttemptID: Measurement]>([:])
     private let isStopped = Mutex(false)
 
-    /// Where the driver has a device.
+    /// Where a driver has a device.
     private struct Place {
+        var library: DriverLibrary
         var index: Int
         /// -1 for a whole GPU.
         var instance: Int
@@ -32,31 +32,44 @@ public final class NVMLMeter: AcceleratorMeter {
         var notes: [String: String] = [:]
     }
 
+    /// Nil where no driver tells of any of the devices.
+    ///
     /// - Parameters:
     ///   - devices: the node's, after `ProbeReport.merging`.
-    ///   - library: the library's name or path.
-    /// - Throws: why the library cannot be used.
-    public init(
-        _ devices: [Device], library: String = "libnvidia-ml.so.1", interval: Duration = .milliseconds(500)
-    ) throws {
-        let library = try NVMLLibrary(path: library)
-        self.library = library
+    ///   - drivers: those that are asked, `GPUDriver.telling(of:)`.
+    public init?(_ devices: [Device], drivers: [GPUDriver], interval: Duration = .milliseconds(500)) {
         self.interval = max(interval, .milliseconds(1))
         self.devices = Dictionary(devices.map { ($0.name, $0) }) { first, _ in first }
-        let byUUID = Dictionary(devices.compactMap { device in device.uuid.map { ($0, device.name) } }) { first, _ in
-            first
-        }
+        places = Self.places(of: devices.filter { $0.kind == "gpu" && !$0.isDeclared }, drivers)
+        guard !places.isEmpty else { return nil }
+    }
+
+    /// Whole GPUs by address, since not all have a UUID; instances by UUID.
+    private static func places(of devices: [Device], _ drivers: [GPUDriver]) -> [String: Place] {
+        let byAddress = Dictionary(
+            devices.filter { $0.parent == nil }.compactMap { device in
+                device.pciAddress.flatMap { PCIAddress($0) }.map { ($0, device.name) }
+            }
+        ) { first, _ in first }
+        let byUUID = Dictionary(
+            devices.filter { $0.parent != nil }.compactMap { device in device.uuid.map { ($0, device.name) } }
+        ) { first, _ in first }
         var places: [String: Place] = [:]
-        for index in 0..<library.count {
-            guard let gpu = try? library.describe(index) else { continue }
-            if let name = gpu.uuidText.flatMap({ byUUID[$0] }) { places[name] = Place(index: index, instance: -1) }
-            for instance in 0..<Int(gpu.mig_room) {
-                guard let uuid = (try? library.describe(index, instance: instance))?.uuidText, let name = byUUID[uuid]
-                else { continue }
-                places[name] = Place(index: index, instance: instance)
+        for library in drivers.compactMap({ try? DriverLibrary.open($0) }) {
+            for index in 0..<library.count {
+                guard let gpu = try? library.describe(index) else { continue }
+                if let name = PCIAddress(gpu.pci).flatMap({ byAddress[$0] }), places[name] == nil {
+                    places[name] = Place(library: library, index: index, instance: -1)
+                }
+                for instance in 0..<Int(gpu.mig_room) {
+                    guard let uuid = (try? library.describe(index, instance: instance))?.uuidText,
+                        let name = byUUID[uuid]
+                    else { continue }
+                    places[name] = Place(library: library, index: index, instance: instance)
+                }
             }
         }
-        self.places = places
+        return places
     }
 
     /// Looks at the GPUs, on a thread of its own, until `stop`.
@@ -79,7 +92,7 @@ public final class NVMLMeter: AcceleratorMeter {
         var energy: [String: UInt64] = [:]
         for share in known where isWhole(share) {
             if let place = places[share.name], place.instance < 0 {
-                energy[share.name] = library.energyMillijoules(place.index)
+                energy[share.name] = place.library.energyMillijoules(place.index)
             }
         }
         live.withLock { $0[attempt] = Measurement(shares: known, processes: processes, energy: energy) }
@@ -89,7 +102,7 @@ public final class NVMLMeter: AcceleratorMeter {
         guard let measurement = live.withLock({ $0.removeValue(forKey: attempt) }) else { return nil }
         // A counter that went back was set anew by the driver; what it counted before is lost.
         let millijoules = measurement.energy.compactMap { name, begin -> UInt64? in
-            guard let place = places[name], let now = library.energyMillijoules(place.index), now >= begin else {
+            guard let place = places[name], let now = place.library.energyMillijoules(place.index), now >= begin else {
                 return nil
             }
             return now - begin
@@ -109,7 +122,7 @@ public final class NVMLMeter: AcceleratorMeter {
         var notes: [String: String] = [:]
         for share in measurement.shares {
             guard let place = places[share.name],
-                let memory = library.memoryByProcess(place.index, instance: place.instance)
+                let memory = place.library.memoryByProcess(place.index, instance: place.instance)
             else { continue }
             let used = memory.reduce(UInt64(0)) { isWhole(share) || own.contains($1.key) ? $0 + $1.value : $0 }
             sum = (sum ?? 0) + used
