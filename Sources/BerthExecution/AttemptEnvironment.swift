@@ -10,6 +10,8 @@ struct AttemptEnvironment {
     let socketPath: String
     /// Of a gang, a file with a member's host a line.
     var hostFile: String?
+    /// Where the files are that went along with the job; nil where none did.
+    var inputDirectory: String?
     /// Where results are written that take their places at the end; nil where the job publishes none.
     var outputDirectory: String?
     /// As whom it runs, where that is another user than the agent.
@@ -96,6 +98,7 @@ struct AttemptEnvironment {
             "BERTH_MEMORY_BYTES": "\(allocation.memoryBytes)", "BERTH_DEVICES": try deviceList(),
             "BERTH_CHECKPOINT_DIR": checkpointDirectory, "BERTH_SOCKET": socketPath, "TRACEPARENT": traceParent,
         ]
+        facts["BERTH_INPUT_DIR"] = inputDirectory
         facts["BERTH_OUTPUT_DIR"] = outputDirectory
         if let index = id.task.index {
             facts["BERTH_TASK_INDEX"] = "\(index)"

@@ -151,8 +151,12 @@ package final class KeeperExecution: Execution {
     ) {
         let id = order.attempt.id
         do {
+            if let problem = preparation.problem { throw ExecutionProblem(problem) }
             try directory.create(for: order, user: user)
             try directory.keep(preparation)
+            if let files = order.specification.staged {
+                try data.staged.lay(files, in: directory.path + "/inputs", for: user?.owner)
+            }
             try data.publication(of: order, for: user?.owner)?.prepare()
             if let stop = live.withLock({ $0[id]?.stop }) {
                 finish(
@@ -216,6 +220,8 @@ package final class KeeperExecution: Execution {
         let environment = AttemptEnvironment(
             order: order, registration: registration, checkpointDirectory: checkpoints, socketPath: socketPath,
             hostFile: try hostFile(for: order, in: directory),
+            inputDirectory: specification.staged == nil
+                ? nil : shortAttemptsPath + "/\(order.attempt.id)/inputs",
             outputDirectory: data.publication(of: order, for: user?.owner)?.directory, user: user)
         var arguments = specification.command
         if let script = specification.script {
@@ -475,7 +481,11 @@ package final class KeeperExecution: Execution {
     package func tidyOutput(within limits: OutputLimits, removesOld: Bool) -> [String] {
         pools.tend()
         let attempts = live.withLock { Set($0.keys) }
-        if removesOld { limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains) }
+        if removesOld {
+            limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains)
+            let used = live.withLock { $0.values.flatMap { $0.order.specification.staged ?? [] } }
+            data.staged.removeOld(limits.keep, at: .now, used: Set(used.map(\.sha256)))
+        }
         return attempts.sorted().flatMap { attempt in
             [false, true].compactMap { isError in
                 do { try limits.cut(OutputFile(path: outputFile(of: attempt, isStandardError: isError))) } catch {

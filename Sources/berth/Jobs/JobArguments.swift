@@ -47,6 +47,10 @@ struct JobArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Where it keeps its checkpoints.", valueName: "dir")) var checkpoint: String?
     @Option(help: ArgumentHelp("Between the notice and the kill.", valueName: "duration")) var grace: String?
     @Option(help: "Start in a warm slot of this pool.") var pool: String?
+    @Option(
+        name: .customLong("stage"),
+        help: ArgumentHelp("A file or directory that goes along, into $BERTH_INPUT_DIR.", valueName: "file"))
+    var staged: [String] = []
     @Option(name: .customLong("input"), help: ArgumentHelp("A file to hash before it starts.", valueName: "file"))
     var inputs: [String] = []
     @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file"))
@@ -92,6 +96,7 @@ struct JobArguments: ParsableArguments {
         options.grace = grace
         options.pool = pool
         options.inputs = inputs
+        options.staged = staged
         options.results = results
         options.published = published
         options.output = output
