@@ -58,15 +58,19 @@ class Site:
             time.sleep(0.1)
         return True
 
-    def keepers(self):
-        """Processes of berth-keeper that work in this site's directories."""
+    def keepers(self, idle=False):
+        """Processes of berth-keeper that keep an attempt of this site's; with `idle`, those as well that wait for one,
+        and the one that they are forked from."""
         attempts = os.path.realpath(os.path.join(self.state, "attempts"))
         found = []
         for path in glob.glob("/proc/[0-9]*/cmdline"):
             try:
                 with open(path, "rb") as file:
                     words = file.read().split(b"\0")
-                if words[0].endswith(b"berth-keeper") and any(attempts.encode() in word for word in words):
+                with open(os.path.join(os.path.dirname(path), "comm")) as file:
+                    is_at_work = file.read().startswith("keeper ") or b"--nursery" not in words
+                is_ours = words[0].endswith(b"berth-keeper") and any(attempts.encode() in word for word in words)
+                if is_ours and (is_at_work or idle):
                     found.append(int(path.split("/")[2]))
             except OSError:
                 continue
@@ -161,9 +165,12 @@ class Churn:
             self.site.run("requeue", self.random.choice(jobs))
 
     def keeperKill(self):
-        keepers = self.site.keepers()
+        keepers = self.site.keepers(idle=True)
         if keepers:
-            os.kill(self.random.choice(keepers), signal.SIGKILL)
+            try:
+                os.kill(self.random.choice(keepers), signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # It has ended meanwhile.
 
     def agentKill(self):
         self.site.agent.kill()
@@ -219,6 +226,7 @@ def main():
     }
     site.stop()
     left["controlGroupsAfterLeaving"] = len(control_groups() - before)
+    left["keepersAfterLeaving"] = 0 if site.wait(lambda: not site.keepers(idle=True), seconds=10) else 1
     grew = report["residentMiB"]["late"] > report["residentMiB"]["early"] * 1.2 + 5
     if options.json:
         print(json.dumps(report, indent=2))

@@ -22,7 +22,7 @@ public actor Agent: Service {
     private let execution: any Execution
     /// What tasks have saved here, for other nodes; nil where nothing is saved.
     private let checkpoints: CheckpointServer?
-    private let exchange: CheckpointExchange
+    private let exchange: DataExchange
     private let outputLimits: OutputLimits
     private let warning: WarningWatch?
     /// Whether it ends its attempts before it leaves; else they go on for its successor.
@@ -40,7 +40,7 @@ public actor Agent: Service {
     init(
         _ node: LocalNode, execution: any Execution, stopsJobsOnLeaving: Bool, events: AsyncStream<ExecutionEvent>,
         connect: @escaping Connect, logger: Logger, checkpoints: CheckpointServer? = nil,
-        exchange: CheckpointExchange = CheckpointExchange(), outputLimits: OutputLimits = OutputLimits(),
+        exchange: DataExchange = DataExchange(), outputLimits: OutputLimits = OutputLimits(),
         warning: WarningWatch? = nil
     ) {
         self.checkpoints = checkpoints
@@ -73,7 +73,7 @@ public actor Agent: Service {
         connect: @escaping Connect, logger: Logger
     ) throws {
         for problem in node.deviceProblems { logger.warning("\(problem)") }
-        let exchange = CheckpointExchange()
+        let exchange = DataExchange()
         let data = try AttemptData(
             stateDirectory: stateDirectory, isForManyUsers: getuid() == 0 && !allowsRoot, source: exchange)
         let isolation = Isolation.established(forAgentIn: stateDirectory)
@@ -280,15 +280,15 @@ public actor Agent: Service {
             guard ledger.status(of: attempt) == nil else { return }
             orders[attempt] = nil
             execution.forget(attempt)
-        case .readCheckpoint(let question):
+        case .readData(let question):
             let outgoing = outgoing
             Task {
                 let part =
                     await checkpoints?.answer(question.subject)
-                    ?? CheckpointPart(problem: "An emulated node keeps no checkpoints.")
-                outgoing?.yield(.checkpointPart(CheckpointAnswer(request: question.request, part: part)))
+                    ?? DataPart(problem: "An emulated node keeps no checkpoints.")
+                outgoing?.yield(.dataPart(DataAnswer(request: question.request, part: part)))
             }
-        case .checkpointPart(let answer): exchange.take(answer)
+        case .dataPart(let answer): exchange.take(answer)
         case .readLog(let request):
             let reader = LogReader(execution: execution)
             let outgoing = outgoing

@@ -37,7 +37,7 @@ extension Controller {
         takeIn(.hello(registration, statuses), from: node, session: link.session)
         defer {
             link.finish()
-            checkpointRelay.end(link.session)
+            dataRelay.end(link.session)
             if links[node]?.session == link.session { links[node] = nil }
             logger.info("An agent's stream has ended.", metadata: ["node": "\(node)"])
         }
@@ -65,8 +65,8 @@ extension Controller {
             pools[node] = statuses
             takeIn(.heartbeat, from: node, session: link.session)
         case .logPart(let part): link.take(part)
-        case .readCheckpoint(let question): pass(question, from: node, on: link)
-        case .checkpointPart(let answer): checkpointRelay.take(answer, on: link.session)
+        case .readData(let question): pass(question, from: node, on: link)
+        case .dataPart(let answer): dataRelay.take(answer, on: link.session)
         }
     }
 
@@ -78,21 +78,34 @@ extension Controller {
         }
     }
 
-    /// A node may ask for what a task has saved if the task is given to it, and where the task ran last.
-    private func pass(_ question: CheckpointQuestion, from node: NodeName, on link: AgentLink) {
-        guard let task = cluster.task(question.subject.task), task.state.attempt?.allocation(on: node) != nil,
-            task.checkpointNode == question.node
-        else {
+    /// A node may ask for what goes along with a task's job if the task is given to it, and for what it has saved if the task is given to it, and where the task ran last.
+    private func pass(_ question: DataQuestion, from node: NodeName, on link: AgentLink) {
+        let task = cluster.task(question.subject.task)
+        let isGiven = task?.state.attempt?.allocation(on: node) != nil
+        if let digest = question.subject.staged {
+            let files = cluster.jobs[question.subject.task.job]?.specification.staged ?? []
+            guard isGiven, files.contains(where: { $0.sha256 == digest }) else {
+                let problem =
+                    "Task \(question.subject.task) is not given to \(node), or \(digest) does not go along with it."
+                return DataRelay.answer(question, from: link, DataPart(problem: problem))
+            }
+            // Reading may wait for the disk.
+            Task.detached { [stagedFiles] in
+                DataRelay.answer(question, from: link, stagedFiles.part(question.subject, of: digest))
+            }
+            return
+        }
+        guard isGiven, task?.checkpointNode == question.node else {
             let problem = "Task \(question.subject.task) is not given to \(node), or did not run on \(question.node)."
-            return CheckpointRelay.answer(question, from: link, CheckpointPart(problem: problem))
+            return DataRelay.answer(question, from: link, DataPart(problem: problem))
         }
         if let answerer = links[question.node] {
-            checkpointRelay.pass(question, from: link, to: answerer)
+            dataRelay.pass(question, from: link, to: answerer)
         } else if cluster.nodes[question.node]?.isUp == true {
             // Its agent is away for a moment; if it does not come back, the node is lost.
-            CheckpointRelay.answer(question, from: link, CheckpointPart(isPending: true))
+            DataRelay.answer(question, from: link, DataPart(isPending: true))
         } else {
-            CheckpointRelay.answer(question, from: link, CheckpointPart(problem: "Node \(question.node) is lost."))
+            DataRelay.answer(question, from: link, DataPart(problem: "Node \(question.node) is lost."))
         }
     }
 

@@ -11,6 +11,7 @@ extension Controller {
     /// - Throws: a `Refusal`.
     public func submit(_ jobs: [Dispatcher.RequestedJob], user: String, key: String) async throws -> [Job.ID] {
         var jobs = jobs
+        try checkStagedFiles(of: jobs)
         for index in jobs.indices {
             jobs[index].specification.environment = try secrets.concealed(jobs[index].specification.environment)
         }
@@ -20,6 +21,18 @@ extension Controller {
         return try await inRound { dispatcher, time throws(Refusal) in
             try dispatcher.submit(request, history: history, at: time)
         }
+    }
+
+    /// What is acknowledged can be started: its files are here, and stay.
+    private func checkStagedFiles(of jobs: [Dispatcher.RequestedJob]) throws(Refusal) {
+        let files = jobs.flatMap { $0.specification.staged ?? [] }
+        if let missing = files.first(where: { !stagedFiles.holds($0.sha256) }) {
+            throw .invalid(
+                "The content of \(missing.path) (SHA-256 \(missing.sha256)) is not here. berth submit --stage sends it; over HTTP, PUT it to /api/v1/files/\(missing.sha256) first."
+            )
+        }
+        // Now and then, so that a controller that runs for years does not fill its disk.
+        if !files.isEmpty { stagedFiles.forgetUnused(by: cluster.jobs.values) }
     }
 
     /// SHA-256 over everything that was asked for.

@@ -15,6 +15,8 @@ public actor Controller: Service {
     let secrets: SecretStore
     /// What is left of attempts' output when their nodes are gone.
     public nonisolated let outputTails: OutputTailStore
+    /// The files that go along with jobs.
+    public nonisolated let stagedFiles: StagedFileStore
     let logger: Logger
     private let configuration: ClusterConfiguration
     private let timing: Dispatcher.Timing
@@ -32,7 +34,7 @@ public actor Controller: Service {
     public internal(set) var pools: [NodeName: [PoolStatus]] = [:]
     var nextSession: UInt64
     var nextLogRequest: UInt64 = 1
-    var checkpointRelay = CheckpointRelay()
+    var dataRelay = DataRelay()
     private var watchers: [Job.ID: [UInt64: Watcher]] = [:]
     private var nextWatcher: UInt64 = 1
 
@@ -55,12 +57,14 @@ public actor Controller: Service {
     ///
     /// - Throws: a `JournalError` if the journal cannot be replayed.
     public init(
-        journal: Journal, secrets: SecretStore, outputTails: OutputTailStore, configuration: ClusterConfiguration,
-        timing: Dispatcher.Timing, now: @escaping @Sendable () -> Timestamp, logger: Logger
+        journal: Journal, secrets: SecretStore, outputTails: OutputTailStore, stagedFiles: StagedFileStore,
+        configuration: ClusterConfiguration, timing: Dispatcher.Timing, now: @escaping @Sendable () -> Timestamp,
+        logger: Logger
     ) throws {
         self.journal = journal
         self.secrets = secrets
         self.outputTails = outputTails
+        self.stagedFiles = stagedFiles
         self.configuration = configuration
         self.timing = timing
         self.now = now
@@ -70,6 +74,7 @@ public actor Controller: Service {
         dispatcher = Dispatcher(cluster, timing: timing, at: start)
         dispatcher.configure(configuration, at: start)
         try secrets.forgetUnused(by: cluster.jobs.values)
+        stagedFiles.forgetUnused(by: cluster.jobs.values)
         // Sessions of this controller are higher than any of the one before it, clock jumps aside.
         nextSession = UInt64(clamping: start.microseconds)
         (wakeUps, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))

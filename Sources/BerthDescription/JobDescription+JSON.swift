@@ -36,6 +36,10 @@ extension JobDescription {
         fields["model"] = job.model?.description
         if !job.inputs.isEmpty { fields["inputs"] = job.inputs }
         if !job.outputs.isEmpty { fields["outputs"] = job.outputs }
+        let staged: [Any] =
+            unsentFiles
+            + (job.staged ?? []).map { ["path": $0.path, "sha256": $0.sha256, "bytes": $0.bytes] as [String: Any] }
+        if !staged.isEmpty { fields["stage"] = staged }
         if let published = job.published, !published.isEmpty { fields["publish"] = published }
         fields["output"] = job.standardOutput
         fields["error"] = job.standardError
@@ -66,6 +70,11 @@ extension JobDescription {
         var jobs: [JobDescription] = []
         for job in try fields.required("jobs").list("jobs") { jobs.append(try JobDescription(job, context)) }
         try fields.finish()
+        if let path = jobs.flatMap(\.unsentFiles).first {
+            throw document.failure(
+                "stage names \"\(path.shown)\" without its content; over HTTP it has path, sha256 and bytes, and is PUT to /api/v1/files/SHA256 before"
+            )
+        }
         return (key, jobs)
     }
 }

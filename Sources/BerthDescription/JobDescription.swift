@@ -7,6 +7,9 @@ public struct JobDescription: Sendable {
     /// Dependencies on jobs of the same submission, by name.
     public var afterNames: [(name: String, condition: Dependency.Condition)] = []
     public var idempotencyKey: String?
+    /// Files and directories that are to go along with the job and are not in its specification yet: their content has to
+    /// be sent first.
+    public var unsentFiles: [String] = []
     /// Paths as they were written, so that another working directory still moves those that are relative.
     private var written = Paths()
 
@@ -84,6 +87,8 @@ public struct JobDescription: Sendable {
             throw document.failure(
                 "publish names \"\(path.shown)\", which is no path within the working directory, like plots/loss.png")
         }
+        let staged = try StagedFile.list(&fields)
+        if !staged.files.isEmpty { job.staged = staged.files }
         let (output, error) = (try fields.text("output"), try fields.text("error"))
         if let code = fields.optional("code") { job.code = try CodeState(document: code) }
         job.name = try fields.text("name") ?? Self.defaultName(job)
@@ -91,6 +96,7 @@ public struct JobDescription: Sendable {
             throw document.failure("a job's name has 1 to 200 printable characters, and \"\(job.name.shown)\" has not")
         }
         specification = job
+        unsentFiles = staged.unsent
         place(checkpoint: checkpoint, output: output, error: error)
         for after in try fields.optional("after")?.list("after") ?? [] { try readDependency(after) }
         idempotencyKey = try fields.text("idempotencyKey")

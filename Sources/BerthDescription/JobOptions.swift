@@ -34,6 +34,7 @@ public struct JobOptions: Sendable {
     public var model: String?
     public var inputs: [String] = []
     public var results: [String] = []
+    public var staged: [String] = []
     public var published: [String] = []
     public var output: String?
     public var error: String?
@@ -91,6 +92,7 @@ public struct JobOptions: Sendable {
         }
         if !published.isEmpty { job.published = (job.published ?? []) + published }
         description.specification = job
+        description.unsentFiles += staged
         for dependency in after { try Self.add(dependency, to: &description) }
         description.idempotencyKey = idempotencyKey ?? description.idempotencyKey
     }

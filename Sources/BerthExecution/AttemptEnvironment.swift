@@ -10,6 +10,8 @@ struct AttemptEnvironment {
     let socketPath: String
     /// Of a gang, a file with a member's host a line.
     var hostFile: String?
+    /// Where the files are that went along with the job; nil where none did.
+    var inputDirectory: String?
     /// Where results are written that take their places at the end; nil where the job publishes none.
     var outputDirectory: String?
     /// Where its model server is, and what is asked of it.
@@ -78,6 +80,7 @@ struct AttemptEnvironment {
             "BERTH_MEMORY_BYTES": "\(allocation.memoryBytes)", "BERTH_DEVICES": try deviceList(),
             "BERTH_CHECKPOINT_DIR": checkpointDirectory, "BERTH_SOCKET": socketPath, "TRACEPARENT": traceParent,
         ]
+        facts["BERTH_INPUT_DIR"] = inputDirectory
         facts["BERTH_OUTPUT_DIR"] = outputDirectory
         facts.merge(serverVariables) { _, new in new }
         if let index = id.task.index {

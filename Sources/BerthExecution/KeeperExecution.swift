@@ -157,8 +157,12 @@ package final class KeeperExecution: Execution {
         let id = order.attempt.id
         var fault = AttemptEnd.Fault.node
         do {
+            if let problem = preparation.problem { throw ExecutionProblem(problem) }
             try directory.create(for: order, user: user)
             try directory.keep(preparation)
+            if let files = order.specification.staged {
+                try data.staged.lay(files, in: directory.path + "/inputs", for: user?.owner)
+            }
             fault = .job  // Results are published where the job says.
             try data.publication(of: order, for: user?.owner)?.prepare()
             if let stop = live.withLock({ $0[id]?.stop }) {
@@ -250,6 +254,8 @@ package final class KeeperExecution: Execution {
         let environment = AttemptEnvironment(
             order: order, registration: registration, checkpointDirectory: checkpoints, socketPath: socketPath,
             hostFile: try hostFile(for: order, in: directory),
+            inputDirectory: specification.staged == nil
+                ? nil : shortAttemptsPath + "/\(order.attempt.id)/inputs",
             outputDirectory: data.publication(of: order, for: user?.owner)?.directory,
             serverVariables: live.withLock { $0[order.attempt.id]?.serverVariables } ?? [:], user: user)
         var arguments = specification.command
@@ -511,7 +517,11 @@ package final class KeeperExecution: Execution {
     package func tidyOutput(within limits: OutputLimits, removesOld: Bool) -> [String] {
         pools.tend()
         let attempts = live.withLock { Set($0.keys) }
-        if removesOld { limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains) }
+        if removesOld {
+            limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains)
+            let used = live.withLock { $0.values.flatMap { $0.order.specification.staged ?? [] } }
+            data.staged.removeOld(limits.keep, at: .now, used: Set(used.map(\.sha256)))
+        }
         let files = attempts.sorted().flatMap { attempt in
             [false, true].map { OutputFile(path: outputFile(of: attempt, isStandardError: $0)) }
         }

@@ -37,6 +37,8 @@ public struct JobSpecification: Hashable, Sendable, Codable {
     public var inputs: [String] = []
     /// Files that are hashed after an attempt has ended.
     public var outputs: [String] = []
+    /// Files whose content goes along with the job; nil for none.
+    public var staged: [StagedFile]?
     /// Results that an attempt writes to a directory of its own, and that take their places in the working directory when
     /// it has succeeded; nil for none.
     public var published: [String]?

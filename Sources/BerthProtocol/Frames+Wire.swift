@@ -21,8 +21,8 @@ extension AgentFrame {
                     request: part.request, data: Array(part.data), isAtEnd: part.atEnd,
                     problem: part.problem.isEmpty ? nil : part.problem,
                     nextOffset: part.nextOffset == 0 ? nil : part.nextOffset))
-        case .readCheckpoint(let question): self = .readCheckpoint(try CheckpointQuestion(question))
-        case .checkpointPart(let part): self = .checkpointPart(CheckpointAnswer(part))
+        case .readData(let question): self = .readData(try DataQuestion(question))
+        case .dataPart(let part): self = .dataPart(DataAnswer(part))
         case nil:
             throw MalformedFrame(description: "An agent sent a frame of a kind that this controller does not know.")
         }
@@ -54,8 +54,8 @@ extension AgentFrame {
                 $0.problem = part.problem ?? ""
                 $0.nextOffset = part.nextOffset ?? 0
             }
-        case .readCheckpoint(let question): wire.readCheckpoint = question.wire
-        case .checkpointPart(let answer): wire.checkpointPart = answer.wire
+        case .readData(let question): wire.readData = question.wire
+        case .dataPart(let answer): wire.dataPart = answer.wire
         }
         return wire
     }
@@ -83,8 +83,8 @@ extension ControllerFrame {
                     isStandardError: request.standardError, file: request.file.isEmpty ? nil : request.file,
                     user: request.user, offset: request.offset, limit: request.limit,
                     wait: .milliseconds(Int64(clamping: request.waitMilliseconds))))
-        case .readCheckpoint(let question): self = .readCheckpoint(try CheckpointQuestion(question))
-        case .checkpointPart(let part): self = .checkpointPart(CheckpointAnswer(part))
+        case .readData(let question): self = .readData(try DataQuestion(question))
+        case .dataPart(let part): self = .dataPart(DataAnswer(part))
         case nil:
             throw MalformedFrame(description: "The controller sent a frame of a kind that this agent does not know.")
         }
@@ -118,8 +118,8 @@ extension ControllerFrame {
                 $0.limit = request.limit
                 $0.waitMilliseconds = UInt64(clamping: request.wait.microseconds / 1000)
             }
-        case .readCheckpoint(let question): wire.readCheckpoint = question.wire
-        case .checkpointPart(let answer): wire.checkpointPart = answer.wire
+        case .readData(let question): wire.readData = question.wire
+        case .dataPart(let answer): wire.dataPart = answer.wire
         }
         return wire
     }

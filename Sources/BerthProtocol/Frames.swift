@@ -8,9 +8,9 @@ public enum AgentFrame: Hashable, Sendable {
     case pools([PoolStatus])
     case logPart(LogPart)
     /// For what a task has saved on another node.
-    case readCheckpoint(CheckpointQuestion)
+    case readData(DataQuestion)
     /// The answer to a question that the controller passed on.
-    case checkpointPart(CheckpointAnswer)
+    case dataPart(DataAnswer)
 }
 
 /// What the controller puts on an agent's stream.
@@ -20,9 +20,9 @@ public enum ControllerFrame: Hashable, Sendable {
     case message(ControllerMessage)
     case readLog(LogRequest)
     /// Another node's question.
-    case readCheckpoint(CheckpointQuestion)
+    case readData(DataQuestion)
     /// The answer to the agent's own question.
-    case checkpointPart(CheckpointAnswer)
+    case dataPart(DataAnswer)
 }
 
 /// Asks an agent for a part of an attempt's output.
@@ -79,26 +79,26 @@ public struct LogPart: Hashable, Sendable {
 
 /// A node's question for a part of what a task has saved on another one. The controller passes it on, under a number of
 /// its own, if the task has just been given to the node that asks.
-public struct CheckpointQuestion: Hashable, Sendable {
+public struct DataQuestion: Hashable, Sendable {
     /// Numbers the question for whoever is to be answered.
     public var request: UInt64
     /// The node that is to answer.
     public var node: NodeName
-    public var subject: CheckpointRequest
+    public var subject: DataRequest
 
-    public init(request: UInt64, node: NodeName, subject: CheckpointRequest) {
+    public init(request: UInt64, node: NodeName, subject: DataRequest) {
         self.request = request
         self.node = node
         self.subject = subject
     }
 }
 
-/// The answer to a `CheckpointQuestion`.
-public struct CheckpointAnswer: Hashable, Sendable {
+/// The answer to a `DataQuestion`.
+public struct DataAnswer: Hashable, Sendable {
     public var request: UInt64
-    public var part: CheckpointPart
+    public var part: DataPart
 
-    public init(request: UInt64, part: CheckpointPart) {
+    public init(request: UInt64, part: DataPart) {
         self.request = request
         self.part = part
     }

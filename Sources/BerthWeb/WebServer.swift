@@ -9,6 +9,7 @@ public struct WebServer: Sendable {
     private let routes: JobRoutes
     private let fleet: FleetRoutes
     private let forecast: ForecastRoutes
+    private let files: FileRoutes
     private let doorkeeper: Doorkeeper
     private let logger: Logger
 
@@ -19,6 +20,7 @@ public struct WebServer: Sendable {
         routes = JobRoutes(controller: controller, defaultQueue: defaultQueue)
         fleet = FleetRoutes(controller: controller, databasePath: databasePath)
         forecast = ForecastRoutes(controller: controller, defaultQueue: defaultQueue)
+        files = FileRoutes(store: controller.stagedFiles)
         doorkeeper = Doorkeeper(token: AccessToken(token))
         self.logger = logger
     }
@@ -40,6 +42,7 @@ public struct WebServer: Sendable {
         routes.add(to: api)
         fleet.add(to: api)
         forecast.add(to: api)
+        files.add(to: api)
         return Application(
             router: router, configuration: ApplicationConfiguration(address: address, serverName: "berth"),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? 0) }, logger: logger)

@@ -86,6 +86,18 @@ struct Client {
         try Self.decoded(await send(.POST, path, body: body, timeout: .seconds(90)))
     }
 
+    /// Sends a file.
+    func put(_ path: String, file: String, bytes: Int64) async throws {
+        guard let handle = FileHandle(forReadingAtPath: file) else {
+            throw Failure(2, "\(file) cannot be read: \(String(cString: strerror(errno))).")
+        }
+        defer { try? handle.close() }
+        var request = try request(.PUT, path, body: nil)
+        request.body = .stream(FileParts(handle: handle), length: .known(bytes))
+        let response = try await execute(request, timeout: .hours(24))
+        guard (200..<300).contains(response.status.code) else { throw try await Self.failure(response) }
+    }
+
     /// The answer's bytes as they come.
     func stream(_ path: String, _ take: (ByteBuffer) throws -> Void) async throws {
         let response = try await execute(request(.GET, path, body: nil), timeout: .hours(24 * 365))
@@ -164,6 +176,18 @@ struct Client {
     static func escaped(_ text: String) -> String {
         let allowed = CharacterSet(charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
         return text.addingPercentEncoding(withAllowedCharacters: allowed) ?? text
+    }
+}
+
+/// A file's content, a mebibyte at a time.
+private struct FileParts: AsyncSequence, AsyncIteratorProtocol, Sendable {
+    let handle: FileHandle
+
+    func makeAsyncIterator() -> FileParts { self }
+
+    func next() async throws -> ByteBuffer? {
+        let part = try handle.read(upToCount: 1 << 20) ?? Data()
+        return part.isEmpty ? nil : ByteBuffer(data: part)
     }
 }
 

@@ -68,25 +68,28 @@ import Testing
             .logPart(LogPart(request: 1, data: [0, 1, 255], isAtEnd: true)),
             .logPart(LogPart(request: 2, problem: "It is gone.")),
             .logPart(LogPart(request: 3, data: [10], nextOffset: 1 << 40)),
-            .checkpointPart(CheckpointAnswer(request: 4, part: CheckpointPart(data: [0, 255], total: .max))),
-            .checkpointPart(CheckpointAnswer(request: .max, part: CheckpointPart(isPending: true))),
-            .checkpointPart(CheckpointAnswer(request: 5, part: CheckpointPart(problem: "It is gone."))),
+            .dataPart(DataAnswer(request: 4, part: DataPart(data: [0, 255], total: .max))),
+            .dataPart(DataAnswer(request: .max, part: DataPart(isPending: true))),
+            .dataPart(DataAnswer(request: 5, part: DataPart(problem: "It is gone."))),
             .pools([]),
             .pools([
                 PoolStatus(
                     pool: "torch", idleSlots: 1, busySlots: 2, hits: 3, misses: [.init(reason: .coldStart, count: 4)],
                     secondsSaved: 5.5)
             ]),
-        ] + questions.map { .readCheckpoint($0) }
+        ] + questions.map { .readData($0) }
             + statuses.map { .message(.update($0)) }
     }
 
-    private static var questions: [CheckpointQuestion] {
+    private static var questions: [DataQuestion] {
         let task = attempt.task
         return [
-            CheckpointQuestion(
-                request: 1, node: "n2", subject: CheckpointRequest(task: task, path: "a b/ü", offset: .max, limit: 5)),
-            CheckpointQuestion(request: .max, node: "n2", subject: CheckpointRequest(task: task, offset: 0, limit: 0)),
+            DataQuestion(
+                request: 1, node: "n2", subject: DataRequest(task: task, path: "a b/ü", offset: .max, limit: 5)),
+            DataQuestion(request: .max, node: "n2", subject: DataRequest(task: task, offset: 0, limit: 0)),
+            DataQuestion(
+                request: 2, node: "n2",
+                subject: DataRequest(task: task, staged: String(repeating: "0f", count: 32), offset: 1, limit: 2)),
         ]
     }
 
@@ -105,8 +108,8 @@ import Testing
                     request: .max, attempt: attempt, isStandardError: false, file: nil, user: "ada", offset: 0,
                     limit: 0, wait: .zero
                 )),
-            .checkpointPart(CheckpointAnswer(request: 4, part: CheckpointPart(data: [0, 255], total: 2))),
-        ] + questions.map { .readCheckpoint($0) }
+            .dataPart(DataAnswer(request: 4, part: DataPart(data: [0, 255], total: 2))),
+        ] + questions.map { .readData($0) }
             + reasons.map { .message(.stop(attempt: attempt, fence: 4, $0)) }
     }
 
@@ -211,9 +214,9 @@ import Testing
             case .update(let update): wire.update.status = spoiled(update.status)
             case .report(let report): wire.report.report = spoiled(report.report)
             case .heartbeat(let heartbeat): wire.heartbeat.pools = spoiled(heartbeat.pools)
-            case .checkpointPart(let part): wire.checkpointPart.data = spoiled(part.data)
-            case .readCheckpoint(let question):
-                wire.readCheckpoint.path = String(decoding: spoiled(Data(question.path.utf8)), as: UTF8.self)
+            case .dataPart(let part): wire.dataPart.data = spoiled(part.data)
+            case .readData(let question):
+                wire.readData.path = String(decoding: spoiled(Data(question.path.utf8)), as: UTF8.self)
             case .logPart, nil: continue
             }
             do { _ = try AgentFrame(wire) } catch { #expect(error is MalformedFrame) }

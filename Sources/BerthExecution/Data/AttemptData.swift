@@ -5,17 +5,19 @@ import Foundation
 package struct AttemptData: Sendable {
     package let checkpoints: CheckpointStore
     package let hasher: FileHasher
+    let staged: StagedFiles
     /// Where checkpoints of other nodes can be asked for; nil where nobody can be asked.
-    let source: (any CheckpointSource)?
+    let source: (any DataSource)?
 
     /// - Parameters:
     ///   - stateDirectory: the agent's; checkpoints and known digests are kept in it.
     ///   - isForManyUsers: whether jobs run as other users than the agent. They cannot enter the state directory, so
-    ///     checkpoints are kept beside it, in `STATE-DIRECTORY-checkpoints`.
+    ///     checkpoints and staged files are kept beside it, in `STATE-DIRECTORY-checkpoints` and `STATE-DIRECTORY-staged`.
     package init(
-        stateDirectory: String, isForManyUsers: Bool = false, source: (any CheckpointSource)? = nil
+        stateDirectory: String, isForManyUsers: Bool = false, source: (any DataSource)? = nil
     ) throws {
         checkpoints = try CheckpointStore(path: stateDirectory + (isForManyUsers ? "-checkpoints" : "/checkpoints"))
+        staged = try StagedFiles(path: stateDirectory + (isForManyUsers ? "-staged" : "/staged"), source: source)
         hasher = FileHasher(cache: DigestCache(path: stateDirectory + "/digests"))
         self.source = source
     }
@@ -26,14 +28,16 @@ package struct AttemptData: Sendable {
         var inputs: [FileRecord] = []
         /// What a person should know, a sentence each.
         var notes: [String] = []
+        /// Why the attempt cannot start.
+        var problem: String?
     }
 
     /// Whether there is something to do before the start that takes time.
     func mustPrepare(_ order: AttemptOrder) -> Bool {
-        !order.specification.inputs.isEmpty || order.checkpointSource != nil
+        !order.specification.inputs.isEmpty || order.checkpointSource != nil || order.specification.staged != nil
     }
 
-    /// Brings the task's checkpoint here and reads its inputs. A checkpoint that cannot be had keeps no attempt from
+    /// Brings the task's checkpoint and the files that go along with its job here, and reads its inputs. A checkpoint that cannot be had keeps no attempt from
     /// starting: it starts without, and the note says so.
     func prepare(_ order: AttemptOrder, for owner: FileOwner?) async -> Preparation {
         var preparation = Preparation()
@@ -41,9 +45,22 @@ package struct AttemptData: Sendable {
             preparation.notes.append(await fetch(of: order.attempt.id.task, from: node, for: owner))
         }
         let specification = order.specification
+        if let files = specification.staged {
+            do {
+                let node = order.attempt.allocations[0].node
+                let bytes = try await staged.bring(files, of: order.attempt.id.task, to: node)
+                preparation.notes.append("\(files.count) staged files are there; \(bytes) bytes of them came now.")
+            } catch {
+                preparation.problem = "\(error)"
+                return preparation
+            }
+            preparation.inputs = files.map { file in
+                FileRecord(path: file.path, sha256: file.sha256, bytes: file.bytes)
+            }
+        }
         guard !specification.inputs.isEmpty else { return preparation }
         // Reading blocks; it is not to block a thread on which others run.
-        preparation.inputs = await withCheckedContinuation { continuation in
+        preparation.inputs += await withCheckedContinuation { continuation in
             Thread.detachNewThread { [hasher] in
                 continuation.resume(
                     returning: hasher.records(

@@ -13,27 +13,17 @@ package struct CheckpointFetch: Sendable {
     let task: TaskID
     let node: NodeName
     let store: CheckpointStore
-    let source: any CheckpointSource
+    let source: any DataSource
     let limits: Limits
 
     package struct Limits: Sendable {
         /// Largest checkpoint; nil takes what the file system has room for.
         package var maximumBytes: Int64?
-        /// How long nothing may come before the fetch is given up.
-        package var patience: Duration
-        /// How long the other node may take to read its files before it answers.
-        package var preparation: Duration
-        /// Pause before a question is asked again.
-        package var pause: Duration
+        package var patience: Patience
 
-        package init(
-            maximumBytes: Int64? = nil, patience: Duration = .seconds(15), preparation: Duration = .seconds(1800),
-            pause: Duration = .milliseconds(500)
-        ) {
+        package init(maximumBytes: Int64? = nil, patience: Patience = Patience()) {
             self.maximumBytes = maximumBytes
             self.patience = patience
-            self.preparation = preparation
-            self.pause = pause
         }
     }
 
@@ -55,7 +45,7 @@ package struct CheckpointFetch: Sendable {
     private static let maximumManifestBytes: UInt64 = 64 << 20
 
     package init(
-        task: TaskID, from node: NodeName, into store: CheckpointStore, source: any CheckpointSource,
+        task: TaskID, from node: NodeName, into store: CheckpointStore, source: any DataSource,
         limits: Limits = Limits()
     ) {
         self.task = task
@@ -88,7 +78,9 @@ package struct CheckpointFetch: Sendable {
             case .emptyDirectory: try gathering.makeDirectory(entry.path)
             case .link(let target): try gathering.makeLink(entry.path, to: target)
             case .file(let bytes, let sha256):
-                summary.transferredBytes += try await fetch(entry.path, bytes, sha256, into: gathering)
+                summary.transferredBytes += try await gathering.fetch(
+                    entry.path, bytes, sha256, from: "\(node)"
+                ) { offset, limit in try await ask(entry.path, offset: offset, limit: limit) }
             }
         }
         try gathering.finish()
@@ -99,7 +91,7 @@ package struct CheckpointFetch: Sendable {
     private func fetchManifest() async throws -> DirectoryManifest {
         var bytes: [UInt8] = []
         while true {
-            let part = try await ask(nil, offset: UInt64(bytes.count), limit: CheckpointPart.maximumBytes)
+            let part = try await ask(nil, offset: UInt64(bytes.count), limit: DataPart.maximumBytes)
             guard part.total <= Self.maximumManifestBytes else {
                 throw ExecutionProblem("The manifest from \(node) has \(part.total) bytes; 64 MiB are the most.")
             }
@@ -127,67 +119,8 @@ package struct CheckpointFetch: Sendable {
         }
     }
 
-    /// Fetches what is missing of one file. A digest that is wrong is given one new beginning: the file may have been
-    /// gathered from an earlier checkpoint.
-    ///
-    /// - Returns: bytes that came.
-    private func fetch(
-        _ path: String, _ bytes: Int64, _ sha256: String, into gathering: GatheringDirectory
-    ) async throws -> Int64 {
-        let file = try gathering.openFile(path)
-        defer { close(file) }
-        var transferred: Int64 = 0
-        for _ in 0..<2 {
-            var (hash, size) = try gathering.hashHeld(file, upTo: bytes)
-            while size < bytes {
-                let limit = min(UInt64(bytes - size), CheckpointPart.maximumBytes)
-                let part = try await ask(path, offset: UInt64(size), limit: limit)
-                guard !part.data.isEmpty, part.data.count <= Int(limit) else {
-                    throw ExecutionProblem("\(path) on \(node) is not as its manifest says.")
-                }
-                try gathering.write(part.data, to: file, at: size)
-                hash.update(data: part.data)
-                size += Int64(part.data.count)
-                transferred += Int64(part.data.count)
-            }
-            if hexadecimal(hash.finalize()) == sha256 {
-                try gathering.complete(file)
-                return transferred
-            }
-            ftruncate(file, 0)
-        }
-        throw ExecutionProblem("\(path) from \(node) does not have the digest that its manifest says.")
-    }
-
-    /// Asks, again and again until an answer has come or patience is at its end.
-    private func ask(_ path: String?, offset: UInt64, limit: UInt64) async throws -> CheckpointPart {
-        let request = CheckpointRequest(task: task, path: path, offset: offset, limit: limit)
-        let start = ContinuousClock.now
-        while true {
-            let waited: Duration
-            let problem: any Error
-            do {
-                let part = try await source.part(request, on: node)
-                if let sentence = part.problem { throw RefusedPart(sentence) }
-                guard part.isPending else { return part }
-                (waited, problem) = (
-                    limits.preparation,
-                    ExecutionProblem("\(node) is still reading its files after \(limits.preparation.text).")
-                )
-            } catch let refusal as RefusedPart {
-                throw ExecutionProblem(refusal.description)
-            } catch {
-                (waited, problem) = (limits.patience, error)
-            }
-            try Task.checkCancellation()
-            guard ContinuousClock.now - start < waited else { throw problem }
-            try await Task.sleep(for: limits.pause)
-        }
-    }
-
-    /// The other node has answered that it has no such thing; asking again helps nobody.
-    private struct RefusedPart: Error {
-        let description: String
-        init(_ description: String) { self.description = description }
+    private func ask(_ path: String?, offset: UInt64, limit: UInt64) async throws -> DataPart {
+        let request = DataRequest(task: task, path: path, offset: offset, limit: limit)
+        return try await source.answer(to: request, by: node, within: limits.patience)
     }
 }

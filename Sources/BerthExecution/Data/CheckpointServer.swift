@@ -28,19 +28,19 @@ package actor CheckpointServer {
         self.patience = patience
     }
 
-    package func answer(_ request: CheckpointRequest) async -> CheckpointPart {
+    package func answer(_ request: DataRequest) async -> DataPart {
         if let file = request.path { return store.part(request, of: file) }
         // Asked for from its start again, it is made anew: another attempt may have saved since.
         if request.offset == 0, manifests[request.task]?.isBegun == true { manifests[request.task] = nil }
         do {
-            guard let bytes = try await manifest(of: request.task) else { return CheckpointPart(isPending: true) }
+            guard let bytes = try await manifest(of: request.task) else { return DataPart(isPending: true) }
             manifests[request.task]?.isBegun = true
             let start = Int(clamping: min(request.offset, UInt64(bytes.count)))
-            let end = min(bytes.count, start + Int(min(request.limit, CheckpointPart.maximumBytes)))
-            return CheckpointPart(data: Array(bytes[start..<end]), total: UInt64(bytes.count))
+            let end = min(bytes.count, start + Int(min(request.limit, DataPart.maximumBytes)))
+            return DataPart(data: Array(bytes[start..<end]), total: UInt64(bytes.count))
         } catch {
             manifests[request.task] = nil
-            return CheckpointPart(problem: "\(error)")
+            return DataPart(problem: "\(error)")
         }
     }
 

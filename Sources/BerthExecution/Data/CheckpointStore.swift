@@ -61,27 +61,27 @@ package struct CheckpointStore: Sendable {
     }
 
     /// A part of a file that a task has saved here.
-    package func part(_ request: CheckpointRequest, of file: String) -> CheckpointPart {
+    package func part(_ request: DataRequest, of file: String) -> DataPart {
         guard DirectoryManifest.isWellFormed(file) else {
-            return CheckpointPart(problem: "\"\(file.prefix(200))\" is no path within a checkpoint directory.")
+            return DataPart(problem: "\"\(file.prefix(200))\" is no path within a checkpoint directory.")
         }
         let root = open(directory(of: request.task), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard root >= 0 else { return CheckpointPart(problem: Self.absence(of: request.task)) }
+        guard root >= 0 else { return DataPart(problem: Self.absence(of: request.task)) }
         defer { close(root) }
         let descriptor = openBeneath(root, file, O_RDONLY | O_NONBLOCK)
         guard descriptor >= 0 else {
-            return CheckpointPart(problem: "\(file) cannot be read: \(String(cString: strerror(errno))).")
+            return DataPart(problem: "\(file) cannot be read: \(String(cString: strerror(errno))).")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            return CheckpointPart(problem: "\(file) is no file.")
+            return DataPart(problem: "\(file) is no file.")
         }
-        let limit = Int(min(request.limit, CheckpointPart.maximumBytes))
+        let limit = Int(min(request.limit, DataPart.maximumBytes))
         let data = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(0, pread(descriptor, buffer.baseAddress, limit, off_t(clamping: request.offset)))
         }
-        return CheckpointPart(data: data, total: UInt64(status.st_size))
+        return DataPart(data: data, total: UInt64(status.st_size))
     }
 
     /// Everything that a task has saved here.

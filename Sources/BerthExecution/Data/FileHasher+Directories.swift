@@ -3,6 +3,33 @@ import Glibc
 
 /// What directories hold.
 extension FileHasher {
+    /// Every file that a path stands for: itself, or all in it where it is a directory. Links and empty directories in it
+    /// are no files.
+    ///
+    /// - Parameter directory: what the path starts from; paths that are given back start from it as well.
+    /// - Throws: a sentence.
+    package func files(at path: String, in directory: String) throws -> [(path: String, sha256: String, bytes: Int64)] {
+        let descriptor = open(directory + "/" + path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw ExecutionProblem("It cannot be read", errno) }
+        defer {
+            close(descriptor)
+            saveDigests()
+        }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw ExecutionProblem("It cannot be read", errno) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG:
+            let content = try hash(descriptor)
+            return [(path, content.sha256, content.bytes)]
+        case S_IFDIR:
+            return try manifest(of: descriptor).manifest.entries.compactMap { entry in
+                guard case .file(let bytes, let sha256) = entry.content else { return nil }
+                return (path + "/" + entry.path, sha256, bytes)
+            }
+        default: throw ExecutionProblem("It is neither a file nor a directory.")
+        }
+    }
+
     /// Reads a whole directory; links in it are recorded, not followed.
     ///
     /// - Parameter directory: a descriptor; it stays open.

@@ -52,6 +52,8 @@ package final class FileHasher: Sendable {
         return records
     }
 
+    func saveDigests() { cache.save() }
+
     private func record(of path: String) -> FileRecord {
         // A named pipe must not hold the thread until somebody writes.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)

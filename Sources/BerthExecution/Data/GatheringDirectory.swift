@@ -4,7 +4,7 @@ import Crypto
 import Foundation
 import Glibc
 
-/// The directory in which a checkpoint is gathered before it is put in place. Nobody but the agent may enter it; still,
+/// The directory in which what comes from elsewhere is gathered before it is put in place. Nobody but the agent may enter it; still,
 /// no link in it is followed, since an earlier try may have left any.
 struct GatheringDirectory {
     /// A descriptor that whoever made this closes.
@@ -74,6 +74,42 @@ struct GatheringDirectory {
         }
     }
 
+    /// Fetches what is missing of one file. A digest that is wrong is given one new beginning: the file may have been
+    /// gathered from an earlier one.
+    ///
+    /// - Parameters:
+    ///   - origin: who has it, for messages.
+    ///   - part: asks for what follows an offset, so many bytes at most.
+    /// - Returns: bytes that came.
+    func fetch(
+        _ path: String, _ bytes: Int64, _ sha256: String, from origin: String,
+        _ part: (_ offset: UInt64, _ limit: UInt64) async throws -> DataPart
+    ) async throws -> Int64 {
+        let file = try openFile(path)
+        defer { close(file) }
+        var transferred: Int64 = 0
+        for _ in 0..<2 {
+            var (hash, size) = try hashHeld(file, upTo: bytes)
+            while size < bytes {
+                let limit = min(UInt64(bytes - size), DataPart.maximumBytes)
+                let part = try await part(UInt64(size), limit)
+                guard !part.data.isEmpty, part.data.count <= Int(limit) else {
+                    throw ExecutionProblem("\(path) on \(origin) is not as it was said to be.")
+                }
+                try write(part.data, to: file, at: size)
+                hash.update(data: part.data)
+                size += Int64(part.data.count)
+                transferred += Int64(part.data.count)
+            }
+            if hexadecimal(hash.finalize()) == sha256 {
+                try complete(file)
+                return transferred
+            }
+            ftruncate(file, 0)
+        }
+        throw ExecutionProblem("\(path) from \(origin) does not have the digest that it was said to have.")
+    }
+
     func openFile(_ path: String) throws -> Int32 {
         let file = openBeneath(root, path, O_RDWR | O_CREAT | O_NONBLOCK, mode: 0o644)
         guard file >= 0 else { throw ExecutionProblem("\(path) cannot be written", errno) }
@@ -108,7 +144,7 @@ struct GatheringDirectory {
             if count > 0 {
                 done += count
             } else if errno != EINTR {
-                throw ExecutionProblem("A checkpoint cannot be written here", errno)
+                throw ExecutionProblem("What is fetched cannot be written here", errno)
             }
         }
     }
@@ -116,14 +152,14 @@ struct GatheringDirectory {
     /// Makes a file durable, and its owner's.
     func complete(_ file: Int32) throws {
         if let owner { fchown(file, owner.user, owner.group) }
-        guard fsync(file) == 0 else { throw ExecutionProblem("A checkpoint cannot be written here", errno) }
+        guard fsync(file) == 0 else { throw ExecutionProblem("What is fetched cannot be written here", errno) }
     }
 
     /// Makes the directory one that its owner may enter; that of a user of its own, and nobody else.
     func finish() throws {
         fchmod(root, owner == nil ? 0o755 : 0o700)
         if let owner { fchown(root, owner.user, owner.group) }
-        guard fsync(root) == 0 else { throw ExecutionProblem("A checkpoint cannot be written here", errno) }
+        guard fsync(root) == 0 else { throw ExecutionProblem("What is fetched cannot be written here", errno) }
     }
 
     private func inParent(of path: String, _ body: (Int32, String) throws -> Void) throws {

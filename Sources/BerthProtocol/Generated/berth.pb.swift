@@ -78,21 +78,21 @@ package nonisolated struct Berth_V1_AgentFrame: Sendable {
   }
 
   /// For another node's checkpoint; the controller passes it on.
-  package var readCheckpoint: Berth_V1_ReadCheckpoint {
+  package var readData: Berth_V1_ReadData {
     get {
-      if case .readCheckpoint(let v)? = kind {return v}
-      return Berth_V1_ReadCheckpoint()
+      if case .readData(let v)? = kind {return v}
+      return Berth_V1_ReadData()
     }
-    set {kind = .readCheckpoint(newValue)}
+    set {kind = .readData(newValue)}
   }
 
   /// The answer to one that the controller passed on.
-  package var checkpointPart: Berth_V1_CheckpointPart {
+  package var dataPart: Berth_V1_DataPart {
     get {
-      if case .checkpointPart(let v)? = kind {return v}
-      return Berth_V1_CheckpointPart()
+      if case .dataPart(let v)? = kind {return v}
+      return Berth_V1_DataPart()
     }
-    set {kind = .checkpointPart(newValue)}
+    set {kind = .dataPart(newValue)}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -104,9 +104,9 @@ package nonisolated struct Berth_V1_AgentFrame: Sendable {
     case report(Berth_V1_Report)
     case logPart(Berth_V1_LogPart)
     /// For another node's checkpoint; the controller passes it on.
-    case readCheckpoint(Berth_V1_ReadCheckpoint)
+    case readData(Berth_V1_ReadData)
     /// The answer to one that the controller passed on.
-    case checkpointPart(Berth_V1_CheckpointPart)
+    case dataPart(Berth_V1_DataPart)
 
   }
 
@@ -200,7 +200,7 @@ package nonisolated struct Berth_V1_LogPart: Sendable {
 }
 
 /// Asks for a part of what a task has saved on a node.
-package nonisolated struct Berth_V1_ReadCheckpoint: Sendable {
+package nonisolated struct Berth_V1_ReadData: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -220,12 +220,15 @@ package nonisolated struct Berth_V1_ReadCheckpoint: Sendable {
 
   package var limit: UInt64 = 0
 
+  /// The digest of a file that goes along with the task's job, which the controller has itself; else empty.
+  package var staged: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 }
 
-package nonisolated struct Berth_V1_CheckpointPart: Sendable {
+package nonisolated struct Berth_V1_DataPart: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -295,20 +298,20 @@ package nonisolated struct Berth_V1_ControllerFrame: Sendable {
     set {kind = .readLog(newValue)}
   }
 
-  package var readCheckpoint: Berth_V1_ReadCheckpoint {
+  package var readData: Berth_V1_ReadData {
     get {
-      if case .readCheckpoint(let v)? = kind {return v}
-      return Berth_V1_ReadCheckpoint()
+      if case .readData(let v)? = kind {return v}
+      return Berth_V1_ReadData()
     }
-    set {kind = .readCheckpoint(newValue)}
+    set {kind = .readData(newValue)}
   }
 
-  package var checkpointPart: Berth_V1_CheckpointPart {
+  package var dataPart: Berth_V1_DataPart {
     get {
-      if case .checkpointPart(let v)? = kind {return v}
-      return Berth_V1_CheckpointPart()
+      if case .dataPart(let v)? = kind {return v}
+      return Berth_V1_DataPart()
     }
-    set {kind = .checkpointPart(newValue)}
+    set {kind = .dataPart(newValue)}
   }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -319,8 +322,8 @@ package nonisolated struct Berth_V1_ControllerFrame: Sendable {
     case stop(Berth_V1_Stop)
     case acknowledge(Berth_V1_Acknowledge)
     case readLog(Berth_V1_ReadLog)
-    case readCheckpoint(Berth_V1_ReadCheckpoint)
-    case checkpointPart(Berth_V1_CheckpointPart)
+    case readData(Berth_V1_ReadData)
+    case dataPart(Berth_V1_DataPart)
 
   }
 
@@ -417,7 +420,7 @@ fileprivate nonisolated let _protobuf_package = "berth.v1"
 
 nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AgentFrame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}update\0\u{1}report\0\u{3}log_part\0\u{3}read_checkpoint\0\u{3}checkpoint_part\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}heartbeat\0\u{1}update\0\u{1}report\0\u{3}log_part\0\u{3}read_data\0\u{3}data_part\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -491,29 +494,29 @@ nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf.
         }
       }()
       case 6: try {
-        var v: Berth_V1_ReadCheckpoint?
+        var v: Berth_V1_ReadData?
         var hadOneofValue = false
         if let current = self.kind {
           hadOneofValue = true
-          if case .readCheckpoint(let m) = current {v = m}
+          if case .readData(let m) = current {v = m}
         }
         try decoder.decodeSingularMessageField(value: &v)
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .readCheckpoint(v)
+          self.kind = .readData(v)
         }
       }()
       case 7: try {
-        var v: Berth_V1_CheckpointPart?
+        var v: Berth_V1_DataPart?
         var hadOneofValue = false
         if let current = self.kind {
           hadOneofValue = true
-          if case .checkpointPart(let m) = current {v = m}
+          if case .dataPart(let m) = current {v = m}
         }
         try decoder.decodeSingularMessageField(value: &v)
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .checkpointPart(v)
+          self.kind = .dataPart(v)
         }
       }()
       default: break
@@ -547,12 +550,12 @@ nonisolated extension Berth_V1_AgentFrame: SwiftProtobuf.Message, SwiftProtobuf.
       guard case .logPart(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
-    case .readCheckpoint?: try {
-      guard case .readCheckpoint(let v)? = self.kind else { preconditionFailure() }
+    case .readData?: try {
+      guard case .readData(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
-    case .checkpointPart?: try {
-      guard case .checkpointPart(let v)? = self.kind else { preconditionFailure() }
+    case .dataPart?: try {
+      guard case .dataPart(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break
@@ -757,9 +760,9 @@ nonisolated extension Berth_V1_LogPart: SwiftProtobuf.Message, SwiftProtobuf._Me
   }
 }
 
-nonisolated extension Berth_V1_ReadCheckpoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".ReadCheckpoint"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}node\0\u{1}task\0\u{1}path\0\u{1}offset\0\u{1}limit\0")
+nonisolated extension Berth_V1_ReadData: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReadData"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}node\0\u{1}task\0\u{1}path\0\u{1}offset\0\u{1}limit\0\u{1}staged\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -773,6 +776,7 @@ nonisolated extension Berth_V1_ReadCheckpoint: SwiftProtobuf.Message, SwiftProto
       case 4: try { try decoder.decodeSingularStringField(value: &self.path) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self.offset) }()
       case 6: try { try decoder.decodeSingularUInt64Field(value: &self.limit) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self.staged) }()
       default: break
       }
     }
@@ -797,23 +801,27 @@ nonisolated extension Berth_V1_ReadCheckpoint: SwiftProtobuf.Message, SwiftProto
     if self.limit != 0 {
       try visitor.visitSingularUInt64Field(value: self.limit, fieldNumber: 6)
     }
+    if !self.staged.isEmpty {
+      try visitor.visitSingularStringField(value: self.staged, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Berth_V1_ReadCheckpoint, rhs: Berth_V1_ReadCheckpoint) -> Bool {
+  package static func ==(lhs: Berth_V1_ReadData, rhs: Berth_V1_ReadData) -> Bool {
     if lhs.request != rhs.request {return false}
     if lhs.node != rhs.node {return false}
     if lhs.task != rhs.task {return false}
     if lhs.path != rhs.path {return false}
     if lhs.offset != rhs.offset {return false}
     if lhs.limit != rhs.limit {return false}
+    if lhs.staged != rhs.staged {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
 }
 
-nonisolated extension Berth_V1_CheckpointPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  package static let protoMessageName: String = _protobuf_package + ".CheckpointPart"
+nonisolated extension Berth_V1_DataPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DataPart"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}data\0\u{1}total\0\u{1}pending\0\u{1}problem\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -851,7 +859,7 @@ nonisolated extension Berth_V1_CheckpointPart: SwiftProtobuf.Message, SwiftProto
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Berth_V1_CheckpointPart, rhs: Berth_V1_CheckpointPart) -> Bool {
+  package static func ==(lhs: Berth_V1_DataPart, rhs: Berth_V1_DataPart) -> Bool {
     if lhs.request != rhs.request {return false}
     if lhs.data != rhs.data {return false}
     if lhs.total != rhs.total {return false}
@@ -864,7 +872,7 @@ nonisolated extension Berth_V1_CheckpointPart: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ControllerFrame"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}start\0\u{1}stop\0\u{1}acknowledge\0\u{3}read_log\0\u{3}read_checkpoint\0\u{3}checkpoint_part\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{1}start\0\u{1}stop\0\u{1}acknowledge\0\u{3}read_log\0\u{3}read_data\0\u{3}data_part\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -938,29 +946,29 @@ nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProt
         }
       }()
       case 6: try {
-        var v: Berth_V1_ReadCheckpoint?
+        var v: Berth_V1_ReadData?
         var hadOneofValue = false
         if let current = self.kind {
           hadOneofValue = true
-          if case .readCheckpoint(let m) = current {v = m}
+          if case .readData(let m) = current {v = m}
         }
         try decoder.decodeSingularMessageField(value: &v)
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .readCheckpoint(v)
+          self.kind = .readData(v)
         }
       }()
       case 7: try {
-        var v: Berth_V1_CheckpointPart?
+        var v: Berth_V1_DataPart?
         var hadOneofValue = false
         if let current = self.kind {
           hadOneofValue = true
-          if case .checkpointPart(let m) = current {v = m}
+          if case .dataPart(let m) = current {v = m}
         }
         try decoder.decodeSingularMessageField(value: &v)
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.kind = .checkpointPart(v)
+          self.kind = .dataPart(v)
         }
       }()
       default: break
@@ -994,12 +1002,12 @@ nonisolated extension Berth_V1_ControllerFrame: SwiftProtobuf.Message, SwiftProt
       guard case .readLog(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     }()
-    case .readCheckpoint?: try {
-      guard case .readCheckpoint(let v)? = self.kind else { preconditionFailure() }
+    case .readData?: try {
+      guard case .readData(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
-    case .checkpointPart?: try {
-      guard case .checkpointPart(let v)? = self.kind else { preconditionFailure() }
+    case .dataPart?: try {
+      guard case .dataPart(let v)? = self.kind else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     }()
     case nil: break

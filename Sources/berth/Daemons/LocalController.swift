@@ -24,6 +24,7 @@ struct LocalController {
             journal: journal,
             secrets: SecretStore(directory: directory.path + "/secrets", patterns: configuration.secretPatterns),
             outputTails: OutputTailStore(directory: directory.path + "/tails"),
+            stagedFiles: StagedFileStore(directory: directory.path + "/files"),
             configuration: configuration.cluster, timing: configuration.timing, now: { Timestamp.now }, logger: logger)
         var services: [any Service] = [
             controller,

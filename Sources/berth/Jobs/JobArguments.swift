@@ -50,6 +50,10 @@ struct JobArguments: ParsableArguments {
     @Option(
         help: ArgumentHelp("What the pool's model server has loaded before it starts.", valueName: "name[:version]"))
     var model: String?
+    @Option(
+        name: .customLong("stage"),
+        help: ArgumentHelp("A file or directory that goes along, into $BERTH_INPUT_DIR.", valueName: "file"))
+    var staged: [String] = []
     @Option(name: .customLong("input"), help: ArgumentHelp("A file to hash before it starts.", valueName: "file"))
     var inputs: [String] = []
     @Option(name: .customLong("result"), help: ArgumentHelp("A file to hash after it has ended.", valueName: "file"))
@@ -96,6 +100,7 @@ struct JobArguments: ParsableArguments {
         options.pool = pool
         options.model = model
         options.inputs = inputs
+        options.staged = staged
         options.results = results
         options.published = published
         options.output = output

@@ -23,13 +23,14 @@ struct Submit: AsyncParsableCommand {
 extension SubmissionArguments {
     /// Submits everything as one, all or none, and returns the ids.
     func submit(to client: Client) async throws -> [String] {
-        let jobs = try descriptions()
+        var jobs = try descriptions()
         let keys = Set(jobs.compactMap(\.idempotencyKey))
         guard keys.count <= 1 else {
             throw Failure(
                 2, "The descriptions name \(keys.count) idempotency keys; what is submitted together has one.")
         }
         let key = keys.first ?? UUID().uuidString.lowercased()
+        try await StagedUpload(client).send(filesOf: &jobs)
         let body = try JobDescription.body(jobs, key: key)
         // The key makes asking again harmless: after a broken connection the first submission answers.
         var attemptsLeft = 3

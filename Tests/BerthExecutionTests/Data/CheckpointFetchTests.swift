@@ -18,21 +18,21 @@ struct CheckpointFetchTests {
     }
 
     /// Hands questions to the node's own server, and may lose or change answers.
-    final class Wire: CheckpointSource {
+    final class Wire: DataSource {
         let server: CheckpointServer
-        let asked = Mutex<[CheckpointRequest]>([])
-        let change: @Sendable (CheckpointRequest, inout CheckpointPart) throws -> Void
+        let asked = Mutex<[DataRequest]>([])
+        let change: @Sendable (DataRequest, inout DataPart) throws -> Void
 
         init(
             _ store: CheckpointStore, _ folder: DataFolder,
-            change: @escaping @Sendable (CheckpointRequest, inout CheckpointPart) throws -> Void = { _, _ in }
+            change: @escaping @Sendable (DataRequest, inout DataPart) throws -> Void = { _, _ in }
         ) {
             let hasher = FileHasher(cache: DigestCache(path: folder.path + "/digests"), now: { .now + .seconds(60) })
             server = CheckpointServer(store: store, hasher: hasher)
             self.change = change
         }
 
-        func part(_ request: CheckpointRequest, on node: NodeName) async throws -> CheckpointPart {
+        func part(_ request: DataRequest, on node: NodeName) async throws -> DataPart {
             asked.withLock { $0.append(request) }
             var part = await server.answer(request)
             try change(request, &part)
@@ -46,7 +46,8 @@ struct CheckpointFetchTests {
         CheckpointFetch(
             task: task, from: "there", into: here, source: wire,
             limits: .init(
-                maximumBytes: maximumBytes, patience: patience, preparation: .seconds(300), pause: .milliseconds(1)))
+                maximumBytes: maximumBytes,
+                patience: Patience(silence: patience, preparation: .seconds(300), pause: .milliseconds(1))))
     }
 
     private func save() throws {
@@ -152,7 +153,7 @@ struct CheckpointFetchTests {
         ])
         let json = Array(try JSONEncoder().encode(manifest))
         let wire = Wire(there, folder) { request, part in
-            if request.path == nil { part = CheckpointPart(data: json, total: UInt64(json.count)) }
+            if request.path == nil { part = DataPart(data: json, total: UInt64(json.count)) }
         }
         await #expect(throws: ExecutionProblem.self) { try await fetch(wire).run() }
         #expect(wire.asked.withLock { $0.allSatisfy { $0.path == nil } })
@@ -178,7 +179,7 @@ struct CheckpointFetchTests {
             atPath: folder.path + "/there/42/leak", withDestinationPath: folder.path + "/secret")
         try FileManager.default.createSymbolicLink(atPath: folder.path + "/there/42/up", withDestinationPath: "..")
         for path in ["leak", "up/42/step", "../42/step", "/etc/hostname"] {
-            let part = there.part(CheckpointRequest(task: task, path: path, offset: 0, limit: 100), of: path)
+            let part = there.part(DataRequest(task: task, path: path, offset: 0, limit: 100), of: path)
             #expect(part.data.isEmpty && part.problem != nil, "\(path)")
         }
     }

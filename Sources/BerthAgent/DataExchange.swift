@@ -5,7 +5,7 @@ import Synchronization
 
 /// The agent's questions for what tasks have saved on other nodes: they go to the controller, which passes them on, and
 /// their answers come back on the same stream.
-final class CheckpointExchange: CheckpointSource {
+final class DataExchange: DataSource {
     private let state = Mutex(State())
     /// After so long without an answer there will be none.
     private static let patience = Duration.seconds(60)
@@ -13,7 +13,7 @@ final class CheckpointExchange: CheckpointSource {
     private struct State {
         var outgoing: AsyncStream<AgentFrame>.Continuation?
         var nextRequest: UInt64 = 1
-        var asked: [UInt64: CheckedContinuation<CheckpointPart, any Error>] = [:]
+        var asked: [UInt64: CheckedContinuation<DataPart, any Error>] = [:]
     }
 
     /// The stream that questions go out on from now on; nil where there is none. What was asked on the one before is not
@@ -27,12 +27,12 @@ final class CheckpointExchange: CheckpointSource {
         for asker in unanswered.values { asker.resume(throwing: NoAnswer()) }
     }
 
-    func part(_ request: CheckpointRequest, on node: NodeName) async throws -> CheckpointPart {
+    func part(_ request: DataRequest, on node: NodeName) async throws -> DataPart {
         let number = state.withLock { state in
             defer { state.nextRequest += 1 }
             return state.nextRequest
         }
-        let question = CheckpointQuestion(request: number, node: node, subject: request)
+        let question = DataQuestion(request: number, node: node, subject: request)
         let alarm = Task {
             try await Task.sleep(for: Self.patience)
             answer(number, .failure(NoAnswer()))
@@ -45,7 +45,7 @@ final class CheckpointExchange: CheckpointSource {
                     return state.outgoing
                 }
                 guard let outgoing, !Task.isCancelled else { return answer(number, .failure(NoAnswer())) }
-                if case .terminated = outgoing.yield(.readCheckpoint(question)) {
+                if case .terminated = outgoing.yield(.readData(question)) {
                     answer(number, .failure(NoAnswer()))
                 }
             }
@@ -54,9 +54,9 @@ final class CheckpointExchange: CheckpointSource {
         }
     }
 
-    func take(_ reply: CheckpointAnswer) { answer(reply.request, .success(reply.part)) }
+    func take(_ reply: DataAnswer) { answer(reply.request, .success(reply.part)) }
 
-    private func answer(_ number: UInt64, _ result: Result<CheckpointPart, any Error>) {
+    private func answer(_ number: UInt64, _ result: Result<DataPart, any Error>) {
         state.withLock { $0.asked.removeValue(forKey: number) }?.resume(with: result)
     }
 
