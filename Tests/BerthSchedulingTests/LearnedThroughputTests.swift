@@ -12,8 +12,12 @@ struct LearnedThroughputTests {
 
         init(throughput: Throughput? = nil) throws {
             try cluster.apply(.configured(ClusterConfiguration()), at: now)
-            try cluster.apply(.nodeJoined(.machine("n0", devices: [.gpu(0, "Tesla K80")])), at: now)
-            try cluster.apply(.nodeJoined(.machine("n1", devices: [.gpu(0, "Tesla V100")])), at: now)
+            for (node, model) in [("n0", "Tesla K80"), ("n1", "Tesla V100")] as [(NodeName, String)] {
+                var machine = NodeRegistration.machine(node, devices: [.gpu(0, model)])
+                // Nodes with the same digest are taken for the same hardware.
+                machine.inventoryDigest = model
+                try cluster.apply(.nodeJoined(machine), at: now)
+            }
             for _ in 0..<4 {
                 for _ in 0..<2 { try submit(throughput) }
                 let attempts = plan(cluster, at: now).starts

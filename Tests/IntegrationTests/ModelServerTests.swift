@@ -38,9 +38,11 @@ struct ModelServerTests {
 
         let next = try berth.end(of: submit("--model", "resnet"))
         #expect(next["attempts"][0]["pool"]["miss"].isNull && !next["attempts"][0]["pool"].isNull)
-        let pool = try berth.json("pools")[0]
-        #expect(pool["kind"].text == "server" && pool["idle"].integer == 1)
-        try eventually("the hit is counted") { try berth.json("pools")[0]["hits"].integer == 1 }
+        #expect(try berth.json("pools")[0]["kind"].text == "server")
+        try eventually("the hit is counted, and the server waits for the next") {
+            let pool = try berth.json("pools")[0]
+            return pool["hits"].integer == 1 && pool["idle"].integer == 1
+        }
     }
 
     @Test func `what the server refuses ends the job with its words, and leaves no file`() throws {

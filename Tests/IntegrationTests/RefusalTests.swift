@@ -10,6 +10,12 @@ import Testing
         try berth.up("--agent-config", Installation.root + "/config/agent.yaml")
     }
 
+    @Test func `a job cannot be submitted from a directory that is gone`() throws {
+        let script = "mkdir gone && cd gone && rmdir ../gone && exec \(Installation.builtPrograms)/berth submit -- true"
+        let result = try berth.start(program: "/bin/sh", ["-c", script]).ended(within: 10)
+        #expect(result.code == 2 && result.errors.contains("current directory"), "\(result)")
+    }
+
     /// Gives a command that is to be refused.
     private func expect(
         _ code: Int32, saying words: [String], _ arguments: [String], environment: [String: String] = [:],

@@ -125,9 +125,11 @@ struct SubmissionArguments: ParsableArguments {
 
     /// Reads everything and puts it together; nothing is sent yet.
     func descriptions() throws -> [JobDescription] {
-        let context = JobDescription.Context(
-            directory: FileManager.default.currentDirectoryPath, defaultQueue: "",
-            now: .now)
+        let directory = FileManager.default.currentDirectoryPath
+        guard directory.hasPrefix("/") else {
+            throw Failure(2, "The current directory is not there any more, and jobs run where they are submitted. Change to another.")
+        }
+        let context = JobDescription.Context(directory: directory, defaultQueue: "", now: .now)
         do {
             var jobs = try read(context)
             let variables = ProcessInfo.processInfo.environment
@@ -218,6 +220,7 @@ struct SubmissionArguments: ParsableArguments {
 extension CodeState {
     /// What git says of a directory; nil where it is in no repository or git is not there.
     static func of(_ directory: String) -> CodeState? {
+        guard directory.hasPrefix("/") else { return nil }  // Of others, the parents have no end.
         var place = URL(fileURLWithPath: directory)
         while !FileManager.default.fileExists(atPath: place.appendingPathComponent(".git").path) {
             guard place.path != "/" else { return nil }
