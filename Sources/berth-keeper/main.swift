@@ -13,7 +13,8 @@ func directory() throws -> String? {
         var nursery = try Nursery()
         return nursery.nextDirectory()
     default:
-        complain("usage: berth-keeper DIRECTORY | --nursery ATTEMPTS\nThe agent starts it; it is not for use by hand.\n")
+        complain(
+            "usage: berth-keeper DIRECTORY | --nursery ATTEMPTS\nThe agent starts it; it is not for use by hand.\n")
         exit(2)
     }
 }

@@ -1,6 +1,6 @@
 import BerthKeeping
 import Foundation
-package import Glibc
+import Glibc
 import Synchronization
 
 /// The user that a job's processes are, where that is another than the agent's.

@@ -1,5 +1,5 @@
 import BerthKeeping
-package import Glibc
+import Glibc
 
 /// Ports of 127.0.0.1, for servers that cannot listen on a Unix socket.
 package enum LoopbackPort {

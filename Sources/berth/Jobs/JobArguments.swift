@@ -127,7 +127,10 @@ struct SubmissionArguments: ParsableArguments {
     func descriptions() throws -> [JobDescription] {
         let directory = FileManager.default.currentDirectoryPath
         guard directory.hasPrefix("/") else {
-            throw Failure(2, "The current directory is not there any more, and jobs run where they are submitted. Change to another.")
+            throw Failure(
+                2,
+                "The current directory is not there any more, and jobs run where they are submitted. Change to another."
+            )
         }
         let context = JobDescription.Context(directory: directory, defaultQueue: "", now: .now)
         do {
