@@ -163,7 +163,7 @@ def measure(programs, runs):
     result = {"machine": f"{os.cpu_count()} CPUs, {platform.system()} {platform.release()}"}
     result["upToFirstAnswerSeconds"] = round(berth.start(), 3)
     try:
-        count = 1000
+        count = 2000
         arrays, loops, parallel = [], [], []
         used = 0.0
         for _ in range(runs):

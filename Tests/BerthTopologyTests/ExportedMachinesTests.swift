@@ -10,7 +10,7 @@ import Testing
 /// own), `subtyped_numanodes` (`DRAM` is a subtype too, and here the tier of all that has none), `pci_0300` (a VGA
 /// controller is mostly a management controller's), `xml_version` and `bytes` (the file's, not the machine's). Of
 /// `pci_0302` and `pci_other_accel` only the sum is compared, as a bound: which of them have drivers they do not say.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct ExportedMachinesTests {
     @Test(.enabled(if: TopologyFolder.shared.isPresent), arguments: TopologyFolder.shared.rows.filter(\.isReadable))
     func `a machine's inventory agrees with the facts known about it`(row: TopologyFolder.Row) throws {

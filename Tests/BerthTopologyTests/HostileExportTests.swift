@@ -4,7 +4,7 @@ import Testing
 
 /// An export comes from outside: whatever is in it, it is read or refused with a sentence, and never takes the place of
 /// the machine that reads it.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct HostileExportTests {
     @Test func `an export of four cores is read`() throws {
         let inventory = try Topology(xml: Export().bytes).inventory()

@@ -3,7 +3,7 @@ import BerthTopology
 import Testing
 
 /// A node's digest is taken of its encoded inventory: equal hardware is encoded equally, by every process.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct InventoryEncodingTests {
     @Test(.enabled(if: TopologyFolder.shared.isPresent), arguments: TopologyFolder.shared.rows.filter(\.isReadable))
     func `a machine is encoded in the same letters each time it is read`(row: TopologyFolder.Row) throws {

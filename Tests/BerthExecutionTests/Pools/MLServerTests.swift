@@ -34,7 +34,7 @@ struct MLServerTests {
         print(json.load(urllib.request.urlopen(request))["outputs"][0]["data"][0])
         """
 
-    @Test(.timeLimit(.minutes(2)))
+    @Test(.timeLimit(.minutes(20)))
     func `MLServer is started, loads a model on demand, and answers the next job at once`() async throws {
         let stage = try PoolStage { folder in
             let models = folder + "/models"

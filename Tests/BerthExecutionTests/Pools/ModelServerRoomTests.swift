@@ -11,7 +11,7 @@ struct ModelServerRoomTests {
         Device(name: "gpu" + number, kind: "gpu", vendor: "NVIDIA", uuid: "GPU-" + number)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server sees its job's devices, and has gone before another job is given them`() async throws {
         let stage = try PoolStage.serving(inventory: Inventory(devices: Self.gpus))
         let first = try await stage.run(PoolStage.tells, .init(devices: ["gpu0"]))
@@ -27,7 +27,7 @@ struct ModelServerRoomTests {
         #expect(try stage.status.idleSlots == 1)
     }
 
-    @Test(.enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1), .timeLimit(.minutes(20)))
     func `a server computes on the cores of the jobs that use it`() async throws {
         let stage = try PoolStage.serving()
         let first = try stage.start(PoolStage.waits, .init(cpus: [0]))
@@ -41,7 +41,7 @@ struct ModelServerRoomTests {
         _ = try await stage.end(of: second)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server for which there is no memory is waited for, and then its job fails with the numbers`() async throws {
         let node = Inventory.NUMANode(number: 0, cpus: [0], memoryBytes: 4 << 30)
         let stage = try PoolStage.serving(within: .seconds(1), inventory: Inventory(numaNodes: [node])) {
@@ -62,7 +62,7 @@ struct ModelServerRoomTests {
 
     private static let canChangeUser = getuid() == 0 && access("/usr/bin/python3", X_OK) == 0
 
-    @Test(.enabled(if: canChangeUser), .timeLimit(.minutes(1)))
+    @Test(.enabled(if: canChangeUser), .timeLimit(.minutes(20)))
     func `users never share a server, and an idle one gives way where the pool is full`() async throws {
         let stage = try PoolStage.serving(python: "/usr/bin/python3") { $0.maximumSlots = 1 }
         let mine = try await stage.run(PoolStage.tells)

@@ -7,7 +7,7 @@ import Testing
 /// Jobs of a pool of model servers, with real keepers and servers that speak the protocol.
 @Suite(.enabled(if: PoolStage.isPossible), .serialized)
 struct ModelServerTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `the first job waits until its server is ready and has its model, and the next finds both`() async throws {
         let stage = try PoolStage.serving("--delay", "0.2", "--load-delay", "0.1")
         let first = try await stage.run(PoolStage.tells, .init(model: "resnet:3"))
@@ -26,7 +26,7 @@ struct ModelServerTests {
         #expect(status.idleSlots == 1 && status.secondsSaved > 0.3)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `two jobs at once share a server and the loading of their model`() async throws {
         let stage = try PoolStage.serving("--load-delay", "0.2")
         let jobs = try [0, 1].map { _ in try stage.start(PoolStage.tells, .init(model: "resnet")) }
@@ -36,7 +36,7 @@ struct ModelServerTests {
         #expect(try stage.facts(after: runs[0]).loads == 1)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server may listen on a Unix socket, and a job may leave the model to itself`() async throws {
         let stage = try PoolStage.serving(listening: ["--socket", "{socket}"])
         let run = try await stage.run(PoolStage.tells)
@@ -44,7 +44,7 @@ struct ModelServerTests {
         #expect(try stage.facts(after: run).loads == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a model that cannot be loaded keeps its job from starting, and the server's words say why`() async throws {
         let stage = try PoolStage.serving()
         let run = try await stage.run(PoolStage.tells, .init(model: "missing"))
@@ -56,7 +56,7 @@ struct ModelServerTests {
         #expect(try await stage.run(PoolStage.tells, .init(model: "resnet")).pool?.miss == .modelNotLoaded)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server that takes no orders to load is asked whether it has the model`() async throws {
         let stage = try PoolStage.serving("--no-repository")
         #expect(try await stage.run(PoolStage.tells, .init(model: "standing")).end.exitCode == 0)
@@ -65,7 +65,7 @@ struct ModelServerTests {
         #expect(run.end.message?.contains("has no model resnet ready, and to load it it answered 404") == true)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server that ends at its start fails the job with its last words, and is left alone for a while`()
         async throws
     {
@@ -80,7 +80,7 @@ struct ModelServerTests {
         #expect(try stage.status.misses.map(\.reason) == [.coldStart])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server that does not become ready is ended and its job told so`() async throws {
         let stage = try PoolStage.serving("--delay", "1000", within: .seconds(1))
         let run = try await stage.run(PoolStage.tells)
@@ -89,7 +89,7 @@ struct ModelServerTests {
         try await eventually { try stage.status.idleSlots == 0 }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a job that is told to end while it waits ends at once, and its server goes on to be ready`() async throws {
         let stage = try PoolStage.serving("--delay", "0.5")
         let job = try stage.start(PoolStage.tells)
@@ -100,7 +100,7 @@ struct ModelServerTests {
         #expect(try await stage.run(PoolStage.tells).end.exitCode == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a server that is killed while jobs use it comes back at its address with its models`() async throws {
         let stage = try PoolStage.serving()
         let job = try stage.start(PoolStage.waits, .init(model: "resnet"))
@@ -116,7 +116,7 @@ struct ModelServerTests {
         #expect(try await stage.run(PoolStage.tells, .init(model: "resnet")).pool?.isHit == true)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `the next agent finds a server with its jobs`() async throws {
         let stage = try PoolStage.serving()
         let job = try stage.start(PoolStage.waits, .init(model: "resnet"))
@@ -134,7 +134,7 @@ struct ModelServerTests {
         #expect(kill(server, 0) != 0)
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: [0, 1])
+    @Test(.timeLimit(.minutes(20)), arguments: [0, 1])
     func `an idle server ends, unless the minimum keeps it`(minimum: Int) async throws {
         let stage = try PoolStage.serving {
             $0.minimumSlots = minimum

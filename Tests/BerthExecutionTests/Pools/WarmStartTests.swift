@@ -7,7 +7,7 @@ import Testing
 /// Jobs of a pool, from the order to the end, with real keepers and a real fork server.
 @Suite(.enabled(if: PoolStage.isPossible), .serialized)
 struct WarmStartTests {
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `the first job starts cold and opens the slot from which the others come`() async throws {
         let stage = try PoolStage()
         let first = try await stage.run(python: "import sys; print('decimal' in sys.modules)")
@@ -23,7 +23,7 @@ struct WarmStartTests {
         #expect(status.idleSlots == 1 && status.busySlots == 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a warm job has its own environment, directory and session, and leaves nothing behind`() async throws {
         let stage = try PoolStage()
         let code = """
@@ -38,7 +38,7 @@ struct WarmStartTests {
         #expect(kill(child, 0) != 0)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a signal and a traceback are told as those of any other job`() async throws {
         let stage = try PoolStage()
         let killed = try await stage.runWarm(python: "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
@@ -49,7 +49,7 @@ struct WarmStartTests {
         #expect(!failed.errors.contains("berth_worker"))
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `what no running interpreter can be given starts cold and says why`() async throws {
         let stage = try PoolStage()
         let shell = try await stage.run(["/bin/sh", "-c", "echo cold"])
@@ -60,7 +60,7 @@ struct WarmStartTests {
         #expect(try stage.status.misses.map(\.reason) == [.needsOwnStart, .notPython])
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a slot whose server was killed takes its jobs with it, and is started again after a while`() async throws {
         let stage = try PoolStage()
         _ = try await stage.runWarm(python: "pass")
@@ -88,7 +88,7 @@ struct WarmStartTests {
         #expect(try stage.status.misses.contains { $0.reason == .coldStart && $0.count == 2 })
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `the next agent finds the slots, and the jobs in them`() async throws {
         let stage = try PoolStage()
         _ = try await stage.runWarm(python: "pass")
@@ -107,7 +107,7 @@ struct WarmStartTests {
         #expect(try stage.status.idleSlots == 1)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(20)))
     func `a slot that holds something else than its pool does now is given to nobody, and ends`() async throws {
         let stage = try PoolStage()
         _ = try await stage.runWarm(python: "pass")
