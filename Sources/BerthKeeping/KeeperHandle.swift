@@ -65,6 +65,18 @@ public struct KeeperHandle: Sendable {
         return berth_lock(descriptor) != 0
     }
 
+    /// Sees to it that no keeper starts here any more: one that is still on its way finds no order.
+    ///
+    /// - Returns: false where one lives already.
+    public func forestall() -> Bool {
+        let lock = open(directory + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { return !isAlive }
+        defer { close(lock) }
+        guard berth_lock(lock) == 0 else { return false }
+        unlink(directory + "/order")
+        return true
+    }
+
     /// A descriptor that becomes readable when the process has ended (pidfd_open(2)); -1 where there is no such one.
     public static func endDescriptor(of process: pid_t) -> Int32 { berth_pidfd_open(process) }
 

@@ -495,6 +495,35 @@ struct KeeperTests {
         handle.reap()
     }
 
+    @Test func `a keeper that comes after its attempt was given up starts nothing`() throws {
+        let stage = try Stage()
+        let handle = KeeperHandle(directory: stage.directory)
+        try KeeperHandle.write(stage.script("touch $STAGE/ran"), in: stage.directory)
+        #expect(handle.forestall())
+
+        let null = open("/dev/null", O_RDWR)
+        defer { close(null) }
+        var pid: pid_t = 0
+        let words = [strdup("berth-keeper"), strdup(stage.directory)]
+        defer { for word in words { free(word) } }
+        let program = try #require(Stage.program)
+        #expect(berth_spawn(&pid, program, nil, words + [nil], [nil], null, null, null) == 0)
+        var status: Int32 = 0
+        waitpid(pid, &status, 0)
+
+        #expect(status == 1 << 8)
+        #expect(try handle.record() == nil && access(stage.folder + "/ran", F_OK) != 0)
+    }
+
+    @Test func `an attempt whose keeper lives is not given up`() throws {
+        let stage = try Stage()
+        let (keeper, _) = try stage.launch(stage.script("exec sleep 600"))
+        #expect(!keeper.forestall())
+        #expect(try keeper.order().arguments.first == "/bin/sh")
+        try keeper.stop(graceMilliseconds: 0, reason: "cancelled")
+        _ = try stage.end(of: keeper)
+    }
+
     @Test func `an order that cannot be read is complained of`() throws {
         let stage = try Stage()
         var pid: pid_t = 0

@@ -60,6 +60,9 @@ package struct CheckpointStore: Sendable {
         }
     }
 
+    /// Removes the directory of a task that has saved nothing: most tasks never do. Its next attempt makes it again.
+    package func removeIfEmpty(_ task: TaskID) { rmdir(directory(of: task)) }
+
     /// A part of a file that a task has saved here.
     package func part(_ request: DataRequest, of file: String) -> DataPart {
         guard DirectoryManifest.isWellFormed(file) else {

@@ -80,6 +80,8 @@ extension KeeperExecution {
     func tell(_ id: AttemptID, _ end: AttemptEnd) {
         guard live.withLock({ $0.removeValue(forKey: id) }) != nil else { return }
         pools.ended(id)
+        // Before the end is told: after it, the task's next attempt may come.
+        data.checkpoints.removeIfEmpty(id.task)
         events.yield(.ended(id, end))
     }
 

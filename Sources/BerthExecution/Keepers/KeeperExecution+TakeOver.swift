@@ -25,8 +25,10 @@ extension KeeperExecution {
     private func takeOver(_ directory: AttemptDirectory, _ order: AttemptOrder) -> AttemptStatus.Phase {
         let id = order.attempt.id
         let handle = directory.keeper
-        let isAlive = handle.isAlive
+        var isAlive = handle.isAlive
         let record = try? handle.record()
+        // The agent before this one may have ordered it with its last breath.
+        if !isAlive, record == nil { isAlive = !handle.forestall() }
         if isAlive, let launch = try? handle.order() { pools.adopt(id, launch) }
         if let record, case .running = record.phase, isAlive {
             live.withLock { $0[id] = Live(directory: directory, order: order, handle: handle) }

@@ -194,4 +194,17 @@ struct CheckpointFetchTests {
         #expect(try folder.text("here/42/step") == "1")
         #expect(!folder.exists("here/.old-42"))
     }
+
+    @Test func `a task's directory goes if nothing was saved in it, and only then`() throws {
+        try save()
+        let other = TaskID(job: Job.ID(43))
+        try FileManager.default.createDirectory(
+            atPath: there.directory(of: other), withIntermediateDirectories: true)
+
+        there.removeIfEmpty(task)
+        there.removeIfEmpty(other)
+        there.removeIfEmpty(TaskID(job: Job.ID(44)))
+
+        #expect(folder.exists("there/42/step") && !folder.exists("there/43"))
+    }
 }

@@ -44,14 +44,14 @@ struct ModelServerRoomTests {
     @Test(.timeLimit(.minutes(20)))
     func `a server for which there is no memory is waited for, and then its job fails with the numbers`() async throws {
         let node = Inventory.NUMANode(number: 0, cpus: [0], memoryBytes: 4 << 30)
-        let stage = try PoolStage.serving(within: .seconds(1), inventory: Inventory(numaNodes: [node])) {
+        let stage = try PoolStage.serving(within: .seconds(10), inventory: Inventory(numaNodes: [node])) {
             $0.memoryBytes = 2 << 30
         }
         let run = try await stage.run(PoolStage.tells, .init(memoryBytes: 3 << 30))
         #expect(run.end.cause == .launchFailed)
         #expect(
             run.end.message
-                == "The model server of pool pool was not to be had within 1s: it takes 2 GiB, and of the node's 4 GiB jobs hold 3 GiB."
+                == "The model server of pool pool was not to be had within 10s: it takes 2 GiB, and of the node's 4 GiB jobs hold 3 GiB."
         )
         #expect(try stage.status.misses.map(\.reason) == [.noRoom])
         #expect(try await stage.run(PoolStage.tells, .init(memoryBytes: 2 << 30)).end.exitCode == 0)
