@@ -64,7 +64,8 @@ public struct FleetClient<Transport: ClientTransport>: Sendable {
     }
 }
 
-/// Runs `body` with `messages` translated frame by frame.
+/// Runs `body` with `messages` translated frame by frame, and returns with it: whoever says no more does not wait for the
+/// other to fall silent.
 private func withFrames<Message: Sendable, Frame: Sendable>(
     of messages: RPCAsyncSequence<Message, any Error>, as frame: @escaping @Sendable (Message) throws -> Frame,
     _ body: @escaping @Sendable (AsyncThrowingStream<Frame, any Error>) async throws -> Void
@@ -79,8 +80,7 @@ private func withFrames<Message: Sendable, Frame: Sendable>(
                 continuation.finish(throwing: error)
             }
         }
-        group.addTask { try await body(frames) }
-        try await group.next()
-        try await group.next()
+        defer { group.cancelAll() }
+        try await body(frames)
     }
 }

@@ -1,6 +1,7 @@
 import Foundation
 
-/// A controller that listens on TCP, and agents that join it: processes of their own, each agent with its own state.
+/// A controller that listens on TCP, and agents that join it: processes of their own, each agent with its own state, and
+/// on a host of its own where there are hosts.
 final class Fleet {
     let berth: Installation
     let controller: Command
@@ -9,15 +10,20 @@ final class Fleet {
     let door: String
     /// Where commands are given over HTTP.
     let address: String
+    let hosts: NetworkHosts?
     private var agents: [Command] = []
 
-    /// - Parameter settings: further lines of the controller's configuration.
-    init(settings: String = "") throws {
+    /// - Parameters:
+    ///   - settings: further lines of the controller's configuration.
+    ///   - names: hosts that agents of these names run on, and the controller on another; empty for this machine's own
+    ///     network.
+    init(settings: String = "", hosts names: String...) throws {
         berth = try Installation()
-        door = "127.0.0.1:\(try freePort())"
+        hosts = names.isEmpty ? nil : try NetworkHosts(names, folder: berth.folder + "/said")
+        door = hosts == nil ? "127.0.0.1:\(try freePort())" : NetworkHosts.hub + ":7301"
         let configuration = try berth.write(
             "listen: {http: '127.0.0.1:0', agents: '\(door)'}\n" + settings + "\n", to: "controller.yaml")
-        controller = try berth.start("controller", "--config", configuration)
+        controller = try Self.start(["controller", "--config", configuration], berth, hosts?.entry(to: nil))
         let (state, controller) = (berth.state, controller)
         func text(_ file: String) -> String {
             let text = (try? String(contentsOfFile: state + "/" + file, encoding: .utf8)) ?? ""
@@ -37,10 +43,17 @@ final class Fleet {
             "agent", "--join", "http://\(door)", "--token", token, "--name", name, "--state-dir",
             "\(berth.folder)/\(name)",
         ]
-        let agent = try berth.start(arguments + options)
+        // Root at another host is somebody else.
+        let rights = hosts == nil ? [] : ["--allow-root"]
+        let agent = try Self.start(arguments + rights + options, berth, hosts?.entry(to: name))
         agents.append(agent)
         try eventually("\(name) is up") { try upNodes().contains(name) }
         return agent
+    }
+
+    private static func start(_ arguments: [String], _ berth: Installation, _ entry: [String]?) throws -> Command {
+        guard let entry else { return try berth.start(arguments) }
+        return try berth.start(program: entry[0], entry.dropFirst() + [berth.programs + "/berth"] + arguments)
     }
 
     /// Starts emulated nodes `em-1`, `em-2`, … of two packages with eight cores each.

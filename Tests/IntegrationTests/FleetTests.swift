@@ -192,6 +192,22 @@ import Testing
         }
     }
 
+    @Test func `an agent that was only stopped for a while joins again by itself`() throws {
+        let fleet = try Fleet(settings: "heartbeat: {interval: 200ms, lostAfter: 1500ms}")
+        let agent = try fleet.agent("a")
+        let job = try fleet.berth.submit(script: "echo $$ >> pids; [ $BERTH_ATTEMPT = 2 ] || exec sleep 1000")
+        try eventually("it has begun") { fleet.berth.lines("pids").count == 1 }
+        let process = try #require(fleet.berth.lines("pids").first.flatMap { pid_t($0) })
+
+        agent.send(SIGSTOP)
+        try eventually("it is lost") { try fleet.node("a")["state"].text == "lost" }
+        agent.send(SIGCONT)
+
+        try eventually("it is back") { try fleet.node("a")["state"].text == "up" }
+        #expect(try fleet.berth.end(of: job)["attempts"].elements.map { $0["state"].text } == ["lost", "succeeded"])
+        #expect(!Processes.isAlive(process))
+    }
+
     @Test func `a constraint chooses the node`() throws {
         let fleet = try Fleet()
         try fleet.emulate(3)

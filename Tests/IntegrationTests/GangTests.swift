@@ -46,6 +46,41 @@ import Testing
         #expect(try fleet.berth("prov", "verify").code == 0)
     }
 
+    /// Members on hosts of their own meet by their hosts' addresses; and where one is cut off, the others do not wait for it
+    /// for ever.
+    @Test(.enabled(if: NetworkHosts.isPossible, "Only root can make network namespaces."))
+    func `members on separate hosts find each other, and end together when the network between them fails`() throws {
+        let fleet = try Fleet(settings: "heartbeat: {interval: 200ms, lostAfter: 1500ms}", hosts: "a", "b")
+        for name in ["a", "b"] { try fleet.agent(name) }
+        let hosts = try #require(fleet.hosts)
+        let program = try fleet.berth.write(Self.allReduce, to: "reduce.py")
+        let sum = try fleet.berth.submit(
+            script: "ip -o -4 addr show dev eth0 | grep -q $(echo $BERTH_ADDRESSES | cut -d, -f$((BERTH_RANK + 1)))/ "
+                + "&& exec python3 \(program)", "--nodes", "2", "--cpus", "1")
+        #expect(try fleet.berth.end(of: sum)["state"].text == "succeeded")
+        for (rank, node) in ["a", "b"].enumerated() {
+            #expect(
+                try fleet.berth.logs(sum, "--rank", "\(rank)") == "\(node) of a,b: rank \(rank) of 2, sum 1\n")
+        }
+
+        let cut = try fleet.berth.submit(
+            script: "echo $$ >> started; [ $BERTH_ATTEMPT = 2 ] || sleep 600", "--nodes", "2", "--cpus", "1")
+        try eventually("both members run") { fleet.berth.lines("started").count == 2 }
+        let first = fleet.berth.lines("started").compactMap { pid_t($0) }
+        try hosts.connect("b", false)
+        try eventually("b is lost") { try fleet.node("b")["state"].text == "lost" }
+        // One of them is a's; b's own cannot be told.
+        try eventually("the member that can be told is ended", within: 5) {
+            first.contains { !Processes.isAlive($0) }
+        }
+        #expect(try fleet.berth.show(cut)["state"].text == "pending")
+        try hosts.connect("b", true)
+        #expect(try fleet.berth.end(of: cut)["state"].text == "succeeded")
+        #expect(try fleet.berth.show(cut)["attempts"].elements.map { $0["state"].text } == ["lost", "succeeded"])
+        #expect(first.allSatisfy { !Processes.isAlive($0) })
+        #expect(try fleet.berth("prov", "verify").code == 0)
+    }
+
     @Test func `one member's death ends the others within a second, and its rank is named`() throws {
         let fleet = try fleet("a", "b")
         let program = "if [ $BERTH_RANK = 1 ]; then exit 5; fi; trap '' TERM; sleep 600 & wait; wait"
