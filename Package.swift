@@ -145,6 +145,7 @@ let package = Package(
             exclude: ["Pools/model_server.py"]),
         .testTarget(name: "BerthDevicesTests", dependencies: ["BerthModel", "BerthDevices"], exclude: ["Data"]),
         .testTarget(name: "BerthProtocolTests", dependencies: ["BerthModel", "BerthProtocol"]),
+        .testTarget(name: "BerthControllerTests", dependencies: ["BerthModel", "BerthController", crypto]),
         .testTarget(name: "IntegrationTests"),
     ]
 )

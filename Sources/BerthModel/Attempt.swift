@@ -192,7 +192,11 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
     }
 
     /// Whose fault it is.
-    public enum Fault: String, Hashable, Sendable, Codable { case job, node }
+    public enum Fault: String, Hashable, Sendable, Codable {
+        case job, node
+        /// What they need from elsewhere could not be had.
+        case neither
+    }
 
     public var cause: Cause
     public var exitCode: Int?
@@ -200,7 +204,8 @@ public struct AttemptEnd: Hashable, Sendable, Codable {
     /// What a person should know beside it.
     public var message: String?
     public var endTime: Timestamp
-    /// Of a launch that failed, whether the job is wrong or the node cannot; nil where that is not known.
+    /// Of a launch that failed, whether the job is wrong or the node cannot; nil where that is not known, which counts as
+    /// the job's.
     public var fault: Fault?
     /// Of what was lost with its node, when that was last heard of: until then it ran, if it did.
     public var lastSeen: Timestamp?
@@ -234,7 +239,7 @@ extension AttemptEnd {
     public var isLoss: Bool {
         switch cause {
         case .nodeLost, .refused: true
-        case .launchFailed: fault == .node
+        case .launchFailed: fault == .node || fault == .neither
         case .exit, .signal, .outOfMemory, .timeLimit, .stopped: false
         }
     }
@@ -244,7 +249,7 @@ extension AttemptEnd {
         switch cause {
         case .exit: !isSuccess
         case .signal, .outOfMemory, .timeLimit: true
-        case .launchFailed: fault != .node
+        case .launchFailed: !isLoss
         case .stopped, .refused, .nodeLost: false
         }
     }

@@ -81,11 +81,12 @@ extension Cluster {
             return
         }
         if case .stopping = state { return }
-        guard let job = jobs[attempt.id.task.job],
-            let trouble = NodeTrouble(end, of: attempt.id, family: job.family, at: time)
-        else { return }
-        nodes[name]?.note(trouble)
-        if end.isLoss { jobs[job.id]?.avoid(name, until: time + FailureLimits.avoidance) }
+        guard let job = jobs[attempt.id.task.job] else { return }
+        if let trouble = NodeTrouble(end, of: attempt.id, family: job.family, at: time) { nodes[name]?.note(trouble) }
+        // One that is lost gets nothing before it is back.
+        if end.isLoss, end.cause != .nodeLost {
+            jobs[job.id]?.avoid(name, until: time + FailureLimits.avoidance)
+        }
     }
 
     /// Counts how a task ended, for its family.

@@ -32,6 +32,7 @@ public struct NodeTrouble: Hashable, Sendable, Codable {
     /// What the end of an attempt says about its node; nil where it says nothing against it.
     init?(_ end: AttemptEnd, of attempt: AttemptID, family: JobFamily, at time: Timestamp) {
         switch end.cause {
+        case .launchFailed where end.fault == .neither: return nil
         case .launchFailed: kind = end.fault == .node ? .launch : .failure
         case .refused: kind = .refused
         case .exit where !end.isSuccess, .signal, .timeLimit: kind = .failure

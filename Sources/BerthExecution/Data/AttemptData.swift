@@ -29,7 +29,7 @@ package struct AttemptData: Sendable {
         /// What a person should know, a sentence each.
         var notes: [String] = []
         /// Why the attempt cannot start.
-        var problem: String?
+        var problem: ExecutionProblem?
     }
 
     /// Whether there is something to do before the start that takes time.
@@ -37,8 +37,8 @@ package struct AttemptData: Sendable {
         !order.specification.inputs.isEmpty || order.checkpointSource != nil || order.specification.staged != nil
     }
 
-    /// Brings the task's checkpoint and the files that go along with its job here, and reads its inputs. A checkpoint that cannot be had keeps no attempt from
-    /// starting: it starts without, and the note says so.
+    /// Brings the task's checkpoint and the files that go along with its job here, and reads its inputs. A checkpoint that
+    /// cannot be had keeps no attempt from starting: it starts without, and the note says so.
     func prepare(_ order: AttemptOrder, for owner: FileOwner?) async -> Preparation {
         var preparation = Preparation()
         if let node = order.checkpointSource {
@@ -51,7 +51,7 @@ package struct AttemptData: Sendable {
                 let bytes = try await staged.bring(files, of: order.attempt.id.task, to: node)
                 preparation.notes.append("\(files.count) staged files are there; \(bytes) bytes of them came now.")
             } catch {
-                preparation.problem = "\(error)"
+                preparation.problem = ExecutionProblem("\(error)", fault: .neither)
                 return preparation
             }
             preparation.inputs = files.map { file in

@@ -1,4 +1,5 @@
 import BerthKeeping
+import BerthModel
 import Foundation
 import Glibc
 import Synchronization
@@ -94,7 +95,7 @@ package struct JobUser: Hashable, Sendable {
             case 0, ENOENT, ESRCH: return result == nil ? nil : Entry(entry)
             case EINTR: continue
             case ERANGE where size < 1 << 20: size *= 4
-            case let code: throw ExecutionProblem("The user \"\(name)\" cannot be looked up", code)
+            case let code: throw ExecutionProblem("The user \"\(name)\" cannot be looked up", code, fault: .neither)
             }
         }
     }

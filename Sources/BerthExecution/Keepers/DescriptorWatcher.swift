@@ -1,3 +1,4 @@
+package import BerthModel
 import CLinux
 import Foundation
 import Synchronization
@@ -37,7 +38,13 @@ final class DescriptorWatcher: Sendable {
 /// Something of the node's own that failed, in a sentence.
 package struct ExecutionProblem: Error, CustomStringConvertible {
     package let description: String
+    /// Whose fault it is; nil where whoever threw it does not know.
+    package var fault: AttemptEnd.Fault?
 
-    package init(_ sentence: String, _ code: Int32) { description = "\(sentence): \(String(cString: strerror(code)))." }
-    package init(_ sentence: String) { description = sentence }
+    package init(_ sentence: String, _ code: Int32, fault: AttemptEnd.Fault? = nil) {
+        self.init("\(sentence): \(String(cString: strerror(code))).", fault: fault)
+    }
+    package init(_ sentence: String, fault: AttemptEnd.Fault? = nil) {
+        (description, self.fault) = (sentence, fault)
+    }
 }

@@ -118,15 +118,16 @@ extension WarmPools {
             case .wait(let reason, let sentence):
                 miss = miss ?? reason
                 guard ContinuousClock.now < deadline else {
-                    throw problem(demand, "was not to be had within \(demand.terms.readyTime.text): \(sentence)")
+                    throw problem(
+                        demand, "was not to be had within \(demand.terms.readyTime.text): \(sentence)", fault: .neither)
                 }
             }
             try await Task.sleep(for: .milliseconds(5))
         }
     }
 
-    func problem(_ demand: ServerDemand, _ sentence: String) -> ExecutionProblem {
-        ExecutionProblem("The model server of pool \(demand.pool.name) \(sentence).")
+    func problem(_ demand: ServerDemand, _ sentence: String, fault: AttemptEnd.Fault? = nil) -> ExecutionProblem {
+        ExecutionProblem("The model server of pool \(demand.pool.name) \(sentence).", fault: fault)
     }
 
     /// Comes one step nearer to a server that is ready.
