@@ -50,8 +50,7 @@ def main():
     gc.collect()
     gc.freeze()
     server = listener(options.socket, took)
-    serve()
-    run(guard(server))
+    run(guard(server, serve()))
 
 
 def listener(path, seconds):
@@ -66,7 +65,8 @@ def listener(path, seconds):
 
 
 def serve():
-    """Has a guardian ready at all times, and never returns; except in a new guardian."""
+    """Has a guardian ready at all times, and never returns; except in a new guardian, where it returns the descriptor that
+    is to be closed when a job has taken that one."""
     # Guardians are reaped by the kernel.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -81,17 +81,17 @@ def serve():
             is_guardian = False
         if is_guardian:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            # Left open: when it closes, this guardian is taken.
-            globals()["held_while_free"] = held
             os.close(waiting)
-            return
+            return held
         os.close(held)
         os.read(waiting, 1)
         os.close(waiting)
 
 
-def guard(server):
-    """Watches over one job, to its end, and never returns; except in the job's process, where it returns the job."""
+def guard(server, held):
+    """Watches over one job, to its end, and never returns; except in the job's process, where it returns the job.
+
+    `held` is closed when there is a job."""
     os.setsid()
     # prctl(2), PR_SET_CHILD_SUBREAPER: whatever the job leaves behind becomes this process's child.
     LIBRARY.prctl(36, 1, 0, 0, 0)
@@ -100,7 +100,7 @@ def guard(server):
     if pid == 0:
         here.close()
         server.close()
-        os.close(held_while_free)
+        os.close(held)
         return begin(there)
     there.close()
     end_of_process = os.pidfd_open(pid)
@@ -111,7 +111,7 @@ def guard(server):
         os._exit(1)
     connection, _ = server.accept()
     server.close()
-    os.close(held_while_free)
+    os.close(held)
     try:
         socket.send_fds(here, [b"!"], [connection.fileno()])
     except OSError:
