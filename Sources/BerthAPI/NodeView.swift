@@ -46,6 +46,8 @@ public struct NodeView: Codable, Sendable, Hashable {
         public var health: String
         public var attributes: [String: AttributeValue]
         public var declared: Bool
+        /// By which it is used, as far as they are known.
+        public var files: [String]
     }
 
     /// An attempt that went wrong on the node.
@@ -141,6 +143,7 @@ extension NodeView.DeviceView {
         health = if case .unusable(let why) = device.health { why } else { "healthy" }
         attributes = device.attributes
         declared = device.isDeclared
+        files = device.files ?? []
     }
 }
 

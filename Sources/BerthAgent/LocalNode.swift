@@ -34,7 +34,7 @@ public struct LocalNode: Sendable {
         var (inventory, xml, stack) = try Self.read(model ?? .thisMachine)
         if model == nil {
             let probed = DeviceSurvey.report()
-            inventory = probed.merging(into: inventory)
+            inventory = probed.merging(into: inventory).locatingDeviceFiles()
             stack.drivers.merge(probed.drivers) { _, new in new }
             deviceProblems = probed.problems
         }

@@ -265,6 +265,10 @@ public struct AgentConfiguration: Sendable {
             device.numaNodes = [number]
         }
         device.environment = try fields.textMapping("environment") ?? [:]
+        device.files = try fields.texts("files")
+        for file in device.files ?? [] where !file.hasPrefix("/dev/") {
+            throw document.failure("files are devices below /dev, and here stands \"\(file.shown)\"")
+        }
         device.care = try Self.care(&fields)
         try fields.finish()
         devices.append(device)

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The control groups of one attempt: a directory in each hierarchy that its node uses (cgroups(7)). Empty where the
@@ -6,6 +7,16 @@ public struct ControlGroup: Equatable, Sendable {
     /// What is limited, measured or bound through a hierarchy.
     public enum Controller: String, CaseIterable, Sendable {
         case memory, pids, cpuset
+        /// Where there is no `cpuset`: as much processor time as the PUs have that it is bound to.
+        case cpu
+    }
+
+    /// A character device, as stat(2) tells of its file.
+    public struct DeviceNumber: Hashable, Sendable {
+        public var major: UInt32
+        public var minor: UInt32
+
+        public init(major: UInt32, minor: UInt32) { (self.major, self.minor) = (major, minor) }
     }
 
     /// A directory in one hierarchy.
@@ -34,12 +45,18 @@ public struct ControlGroup: Equatable, Sendable {
         public var cpus: [Int]
         /// NUMA nodes that memory must come from; empty for any.
         public var numaNodes: [Int]
+        /// Devices that it may not use.
+        public var refusedDevices: [DeviceNumber]
 
-        public init(memoryBytes: Int64? = nil, processes: Int? = nil, cpus: [Int] = [], numaNodes: [Int] = []) {
+        public init(
+            memoryBytes: Int64? = nil, processes: Int? = nil, cpus: [Int] = [], numaNodes: [Int] = [],
+            refusedDevices: [DeviceNumber] = []
+        ) {
             self.memoryBytes = memoryBytes
             self.processes = processes
             self.cpus = cpus
             self.numaNodes = numaNodes
+            self.refusedDevices = refusedDevices
         }
     }
 
@@ -65,12 +82,12 @@ public struct ControlGroup: Equatable, Sendable {
                 throw .system("The control group \(place.path) cannot be made", errno)
             }
         }
-        return limitMemory(limits) + limitProcesses(limits) + confine(limits)
+        return limitMemory(limits) + limitProcesses(limits) + confine(limits) + refuseDevices(limits)
     }
 
     private func limitMemory(_ limits: Limits) -> [String] {
-        guard let bytes = limits.memoryBytes else { return [] }
-        guard let place = place(of: .memory) else { return ["The memory is not limited: this node cannot do it."] }
+        // Where there is no such group, each process has its own limit.
+        guard let bytes = limits.memoryBytes, let place = place(of: .memory) else { return [] }
         let isSecond = place.version == 2
         do {
             try writeControl(place.path + (isSecond ? "/memory.max" : "/memory.limit_in_bytes"), "\(bytes)")
@@ -92,7 +109,7 @@ public struct ControlGroup: Equatable, Sendable {
 
     /// In version 1 a group takes nobody in before it has both PUs and NUMA nodes.
     private func confine(_ limits: Limits) -> [String] {
-        guard let place = place(of: .cpuset) else { return [] }
+        guard let place = place(of: .cpuset) else { return limitProcessorTime(limits) }
         var notes: [String] = []
         // Or each change has the kernel work out anew between which PUs it balances load (cpuset(7)), which is slow, and
         // in vain: the whole machine above balances its load as before.
@@ -112,15 +129,33 @@ public struct ControlGroup: Equatable, Sendable {
         return notes
     }
 
+    /// In both versions a share of a period of 100 ms, which may be of several PUs (sched-bwc of the kernel's documentation).
+    private func limitProcessorTime(_ limits: Limits) -> [String] {
+        guard !limits.cpus.isEmpty, let place = place(of: .cpu) else { return [] }
+        let quota = limits.cpus.count * 100_000
+        do {
+            if place.version == 2 { try writeControl(place.path + "/cpu.max", "\(quota) 100000") }
+            if place.version == 1 { try writeControl(place.path + "/cpu.cfs_quota_us", "\(quota)") }
+        } catch { return ["The processor time is not limited: \(error)"] }
+        return []
+    }
+
+    private func refuseDevices(_ limits: Limits) -> [String] {
+        guard !limits.refusedDevices.isEmpty, let place = birthplace else { return [] }
+        let numbers = limits.refusedDevices.map { berth_device_number(major: $0.major, minor: $0.minor) }
+        guard berth_refuse_devices(place.path, numbers, numbers.count) != 0 else { return [] }
+        return ["Devices of others are not closed to it: \(errorText(errno))."]
+    }
+
     // MARK: - Ending
 
     /// Kills every process in the groups, once. By `cgroup.kill` nobody can fork out of it (Linux 5.14 and later, in
-    /// version 2); without that, call again until `remove` succeeds.
+    /// version 2); without that, nobody can who is frozen (Linux 5.2), and else call again until `remove` succeeds.
     public func kill() {
-        if let place = places.first(where: { $0.version == 2 }),
-            (try? writeControl(place.path + "/cgroup.kill", "1")) != nil
-        {
-            return
+        if let place = birthplace {
+            if (try? writeControl(place.path + "/cgroup.kill", "1")) != nil { return }
+            // Who is killed leaves the frozen group all the same.
+            try? writeControl(place.path + "/cgroup.freeze", "1")
         }
         for process in processes { Glibc.kill(process, SIGKILL) }
     }
@@ -213,6 +248,19 @@ extension ControlGroup.Place {
     }
 
     var text: String { "\(version):\(controllers.map(\.rawValue).joined(separator: ",")):\(path)" }
+}
+
+extension ControlGroup.DeviceNumber {
+    /// `195:0`
+    init(text: String) throws(KeepingError) {
+        let parts = text.split(separator: ":", omittingEmptySubsequences: false).map { UInt32($0) }
+        guard parts.count == 2, let major = parts[0], let minor = parts[1] else {
+            throw .malformed("\"\(text)\" is no number of a device")
+        }
+        self.init(major: major, minor: minor)
+    }
+
+    var text: String { "\(major):\(minor)" }
 }
 
 /// Writes a kernel's control file in one call; makes none.

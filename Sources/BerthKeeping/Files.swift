@@ -71,7 +71,7 @@ public func bootID() -> String {
 
 /// When a process started, in clock ticks since boot (field 22 of /proc/PID/stat, proc(5)); tells a process from a
 /// later one with the same number. nil where there is no such process.
-public func startTicks(of process: pid_t) -> UInt64? {
+public func startTicks(of process: Int32) -> UInt64? {
     guard let bytes = try? readFile("/proc/\(process)/stat", limit: 4096),
         let nameEnd = bytes.lastIndex(of: UInt8(ascii: ")"))
     else { return nil }

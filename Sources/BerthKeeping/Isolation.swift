@@ -5,22 +5,31 @@ import Glibc
 public struct Isolation: Equatable, Sendable {
     /// Where the attempts of one agent have their groups, a directory in each hierarchy: `…/berth/KEY`.
     public let bases: [ControlGroup.Place]
+    /// Whether devices can be closed to an attempt that were given to others.
+    public let refusesDevices: Bool
 
-    /// No control groups: session, process group and subreaper.
+    /// No control groups: session, process group, subreaper, and what a process can be told about itself.
     public static let none = Isolation(bases: [])
 
-    init(bases: [ControlGroup.Place]) { self.bases = bases }
+    init(bases: [ControlGroup.Place], refusesDevices: Bool = false) {
+        (self.bases, self.refusesDevices) = (bases, refusesDevices)
+    }
 
     /// In words, for a node's record.
     public var description: String {
-        let limits = ControlGroup.Controller.allCases.filter { controller in
-            bases.contains { $0.controllers.contains(controller) }
-        }.map(\.rawValue).joined(separator: ", ")
-        let kill = bases.contains { $0.version == 2 } ? "cgroup v2 kill" : "kill by process list"
-        guard let first = bases.first else { return "process group and subreaper; no limits" }
-        if limits.isEmpty { return kill + "; no limits" }
-        return bases.count == 1 && first.version == 2
-            ? "cgroup v2 limits (\(limits)) and kill" : "cgroup v1 limits (\(limits)), \(kill)"
+        guard !bases.isEmpty else { return "process group, subreaper and rlimits" }
+        let names = ControlGroup.Controller.allCases.filter(limits).map(\.rawValue).joined(separator: ", ")
+        let limits = names.isEmpty ? [] : ["limits (\(names))"]
+        let kill = ["kill"] + (refusesDevices ? ["device control"] : [])
+        let isSecond = bases.contains { $0.version == 2 }
+        let isFirst = bases.contains { $0.version == 1 }
+        let second = isSecond ? ["cgroup v2 " + Self.list(isFirst ? kill : limits + kill)] : ["kill by process list"]
+        let first = isFirst ? limits.map { "cgroup v1 " + $0 } : []
+        return (first + second).joined(separator: ", ") + (limits.isEmpty ? "; no limits" : "")
+    }
+
+    private static func list(_ parts: [String]) -> String {
+        parts.count < 2 ? parts.joined() : parts.dropLast().joined(separator: ", ") + " and " + parts[parts.count - 1]
     }
 
     /// Whether what an attempt asked for is also what it gets at most.
@@ -72,6 +81,8 @@ extension Isolation {
         public var membership = "/proc/self/cgroup"
         /// Whether a directory is of version 2.
         public var isSecondVersion: @Sendable (String) -> Bool = { berth_is_cgroup2($0) == 1 }
+        /// Whether the kernel lets this process say which devices a group of version 2 may use.
+        public var canRefuseDevices: @Sendable () -> Bool = { berth_can_refuse_devices() == 1 }
 
         public init() {}
     }
@@ -82,11 +93,19 @@ extension Isolation {
     /// - Parameter key: of one agent on this machine, a name for a directory.
     public static func established(in system: System = System(), key: String) -> Isolation {
         let own = membership(system)
-        if system.isSecondVersion(system.root) {
-            return Isolation(bases: [secondVersion(system.root, own[""], key)].compactMap(\.self))
-        }
+        let bases =
+            system.isSecondVersion(system.root)
+            ? [secondVersion(system.root, own[""], key)].compactMap(\.self) : mixedVersions(system, own, key)
+        return Isolation(
+            bases: bases, refusesDevices: bases.contains { $0.version == 2 } && system.canRefuseDevices())
+    }
+
+    private static func mixedVersions(_ system: System, _ own: [String: String], _ key: String) -> [ControlGroup.Place]
+    {
         var bases: [ControlGroup.Place] = []
         for controller in ControlGroup.Controller.allCases {
+            // Whoever is confined to PUs has no more processor time than theirs.
+            if controller == .cpu, bases.contains(where: { $0.controllers == [.cpuset] }) { continue }
             let root = system.root + "/" + controller.rawValue
             let places = [own[controller.rawValue].map { root + $0 }, root].compactMap(\.self)
             guard let path = places.lazy.compactMap({ firstVersion($0, controller, key) }).first else { continue }
@@ -94,7 +113,7 @@ extension Isolation {
         }
         let unified = system.root + "/unified"
         if system.isSecondVersion(unified), let base = secondVersion(unified, own[""], key) { bases.append(base) }
-        return Isolation(bases: bases)
+        return bases
     }
 
     /// The path of this process in each hierarchy, by its controllers' names; `""` for version 2.
@@ -137,6 +156,7 @@ extension Isolation {
         guard access(parent + "/cgroup.procs", W_OK) == 0 else { return nil }
         let there = words(parent + "/cgroup.controllers")
         let wanted = ControlGroup.Controller.allCases.filter { there.contains($0.rawValue) }
+            .filter { $0 != .cpu || !there.contains(ControlGroup.Controller.cpuset.rawValue) }
         if !enable(wanted, in: parent), parent != root, mkdir(parent + "/agent", 0o755) == 0 || errno == EEXIST,
             (try? writeControl(parent + "/agent/cgroup.procs", "0")) != nil
         {

@@ -1,12 +1,12 @@
 import CLinux
-public import Glibc
+import Glibc
 
 /// An agent's hold on one keeper, through the keeper's directory: it works as well for a keeper that an earlier agent
 /// started.
 public struct KeeperHandle: Sendable {
     public let directory: String
     /// The keeper's process, where this agent started it and must reap it.
-    public let child: pid_t?
+    public let child: Int32?
 
     /// Starts a keeper. `directory` must exist and be nobody else's.
     ///
@@ -42,7 +42,7 @@ public struct KeeperHandle: Sendable {
         child = nil
     }
 
-    private init(directory: String, child: pid_t) {
+    private init(directory: String, child: Int32) {
         self.directory = directory
         self.child = child
     }
@@ -77,8 +77,31 @@ public struct KeeperHandle: Sendable {
         return true
     }
 
+    private static let announcement = "announced"
+
+    /// Whether the attempt of this directory is only announced: its keeper gets ready, and before it starts anything of the
+    /// job's waits until the agent says no more. Then it looks whether this still holds: whether the agent has let the
+    /// attempt begin or has died.
+    public static func isAnnounced(in directory: String) -> Bool { access(directory + "/" + announcement, F_OK) == 0 }
+
+    /// Says so, before the order is written.
+    public func announce() throws(KeepingError) {
+        let file = open(directory + "/" + Self.announcement, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw .system("\(directory) cannot be written in", errno) }
+        close(file)
+    }
+
+    /// Lets an attempt begin that was announced.
+    ///
+    /// - Parameter answers: at which its keeper is heard.
+    public func begin(_ answers: Int32) {
+        unlink(directory + "/" + Self.announcement)
+        // Not a message: a keeper that needs none would leave it unread, and its end would break the connection.
+        shutdown(answers, Int32(SHUT_WR))
+    }
+
     /// A descriptor that becomes readable when the process has ended (pidfd_open(2)); -1 where there is no such one.
-    public static func endDescriptor(of process: pid_t) -> Int32 { berth_pidfd_open(process) }
+    public static func endDescriptor(of process: Int32) -> Int32 { berth_pidfd_open(process) }
 
     /// Clears a keeper of this agent away after its end.
     public func reap() {

@@ -29,6 +29,8 @@ public struct LaunchOrder: Equatable, Sendable {
     public var memoryLimitBytes: Int64?
     /// Processes and threads at one time; nil bounds nothing.
     public var processLimit: Int?
+    /// The node's devices that were not given to it, as far as the node can close them.
+    public var refusedDevices: [ControlGroup.DeviceNumber] = []
     /// Whose process the job is; nil is the keeper's own user.
     public var user: User?
     /// Which of the outputs lie in a folder of the agent's own that the user cannot enter: the keeper opens these with
@@ -63,8 +65,11 @@ public struct LaunchOrder: Equatable, Sendable {
     public var limits: ControlGroup.Limits {
         ControlGroup.Limits(
             memoryBytes: memoryLimitBytes, processes: processLimit, cpus: cpus,
-            numaNodes: memoryPolicy == .bind ? numaNodes : [])
+            numaNodes: memoryPolicy == .bind ? numaNodes : [], refusedDevices: refusedDevices)
     }
+
+    /// What each process may have of its own where no group limits them together; nil bounds nothing.
+    public var dataLimitBytes: Int64? { group.place(of: .memory) == nil ? memoryLimitBytes : nil }
 
     public init(
         attempt: String, fence: UInt64, arguments: [String], environment: [String], workingDirectory: String,
@@ -109,6 +114,9 @@ public struct LaunchOrder: Equatable, Sendable {
         for text in fields.all("group") { group.places.append(try ControlGroup.Place(text: text)) }
         memoryLimitBytes = try fields.number("memory")
         processLimit = try fields.number("processes")
+        refusedDevices = try fields.all("refusedDevice").map { text throws(KeepingError) in
+            try ControlGroup.DeviceNumber(text: text)
+        }
         if let id: UInt32 = try fields.number("user") {
             guard let group: UInt32 = try fields.number("userGroup") else { throw .malformed("userGroup is missing") }
             user = User(id: id, group: group)
@@ -143,6 +151,7 @@ public struct LaunchOrder: Equatable, Sendable {
         for place in group.places { fields.add("group", place.text) }
         fields.add("memory", memoryLimitBytes)
         fields.add("processes", processLimit)
+        for device in refusedDevices { fields.add("refusedDevice", device.text) }
         fields.add("user", user?.id)
         fields.add("userGroup", user?.group)
         for group in user?.groups ?? [] { fields.add("userFurtherGroup", group) }
@@ -154,7 +163,6 @@ public struct LaunchOrder: Equatable, Sendable {
 
     static func text(_ numbers: [Int]) -> String { numbers.map { "\($0)" }.joined(separator: ",") }
 
-    /// PUs or NUMA nodes, with commas between.
     /// Reads numbers of PUs or NUMA nodes, separated by commas.
     ///
     /// - Throws: what is no number from 0 to 8191.

@@ -214,6 +214,9 @@ public struct Device: Hashable, Sendable, Codable {
     public var parent: String?
     /// What is run before and after jobs that hold it, and to see whether it works.
     public var care: DeviceCare?
+    /// The character devices by which it is used, `/dev/nvidia0`: closed to jobs that do not hold it, where the node can do
+    /// so. nil where none are known.
+    public var files: [String]?
 
     public enum Health: Hashable, Sendable, Codable {
         case healthy

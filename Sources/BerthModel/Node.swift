@@ -121,7 +121,7 @@ public struct NodeRegistration: Hashable, Sendable, Codable {
     public var inventoryDigest: String
     public var stack: MachineStack
     public var agentVersion: String
-    /// How the node isolates attempts, in its own words: `process group and subreaper`.
+    /// How the node isolates attempts, in its own words: `process group, subreaper and rlimits`.
     public var isolation: String
     /// Whether its agent ends its attempts and then goes; it takes no new ones until a successor joins.
     public var isLeaving = false

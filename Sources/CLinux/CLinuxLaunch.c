@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
@@ -52,6 +53,15 @@ static void bind_and_read_back(struct berth_launch *launch) {
     launch->granted_memory_mode = 0;
 }
 
+int berth_limit_data(pid_t process, uint64_t bytes) {
+  if (bytes == 0) return 0;
+  struct rlimit64 limit;
+  if (prlimit64(process, RLIMIT_DATA, NULL, &limit) != 0) return -1;
+  if (bytes < limit.rlim_max) limit.rlim_max = bytes;
+  limit.rlim_cur = limit.rlim_max;
+  return prlimit64(process, RLIMIT_DATA, &limit, NULL);
+}
+
 static void default_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
@@ -79,6 +89,7 @@ static enum berth_launch_step prepare(struct berth_launch *launch) {
   }
   setsid();
   bind_and_read_back(launch);
+  if (berth_limit_data(0, launch->data_limit) != 0) return BERTH_STEP_LIMIT;
   if (launch->changes_user && become(launch) != 0) return BERTH_STEP_USER;
   if (chdir(launch->directory) != 0) return BERTH_STEP_DIRECTORY;
   if (place_streams(launch->streams) != 0) return BERTH_STEP_STREAMS;

@@ -19,6 +19,7 @@ struct JobProcess {
         var launch = berth_launch()
         launch.streams = (streams.input, streams.output, streams.error)
         launch.memory_mode = Binding.memoryMode(order)
+        launch.data_limit = UInt64(max(0, order.dataLimitBytes ?? 0))
         if let user = order.user {
             (launch.changes_user, launch.user, launch.group) = (1, user.id, user.group)
         }
@@ -70,6 +71,7 @@ struct JobProcess {
         switch launch.failed_step {
         case BERTH_STEP_GROUP:
             LaunchProblem("The control group \(groups[launch.failed_group].path) cannot be joined", code)
+        case BERTH_STEP_LIMIT: LaunchProblem("The memory cannot be limited", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
         case BERTH_STEP_DIRECTORY:
             LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code, fault: .of(code))

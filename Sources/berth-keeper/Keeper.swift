@@ -50,11 +50,12 @@ struct Keeper {
             startMicroseconds: wallClockMicroseconds())
     }
 
-    /// Returns when the attempt is over and its record is durable.
+    /// Returns when the attempt is over and its record is durable, or was given up before it began.
     mutating func run() {
+        let problem = prepare()
+        guard mayBegin() else { return giveUp() }
         do {
-            record.notes = try order.group.make(order.limits)
-            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
+            if let problem { throw problem }
             if let socket = order.warmSocket { try startWarm(from: socket) }
             if job == 0 {
                 let process = try JobProcess(order)
@@ -76,12 +77,39 @@ struct Keeper {
         while job != 0 { waitForNews() }
     }
 
+    /// What is Berth's own, and can be there before it is certain that the attempt begins.
+    private mutating func prepare() -> (any Error)? {
+        do {
+            record.notes = try order.group.make(order.limits)
+            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
+            return nil
+        } catch { return error }
+    }
+
+    /// Waits for the agent where the attempt is only announced.
+    ///
+    /// - Returns: false where it stays an announcement.
+    private func mayBegin() -> Bool {
+        guard KeeperHandle.isAnnounced(in: ".") else { return true }
+        var word: UInt8 = 0
+        while recv(1, &word, 1, 0) != 0 {}
+        return !KeeperHandle.isAnnounced(in: ".")
+    }
+
+    private mutating func giveUp() {
+        order.group.clear(patience: 1000)
+        jobSocket?.close()
+        control.close()
+    }
+
     /// Leaves `job` alone where the slot cannot start it.
     private mutating func startWarm(from socket: String) throws {
         do {
             // A process that is not born in a group of version 2 has the kernel wait for all processors as it joins
             // (10 ms). Where it would only serve the kill, the other groups do, and the slot's guardian.
-            let bare = order.group.places.filter { $0.version == 2 && $0.controllers.isEmpty }
+            let bare = order.group.places.filter {
+                $0.version == 2 && $0.controllers.isEmpty && order.refusedDevices.isEmpty
+            }
             let group = ControlGroup(places: order.group.places.filter { !bare.contains($0) })
             let process = try WarmProcess(order, in: group.places.isEmpty ? order.group : group, socket: socket)
             (warm, job) = (process, process.id)

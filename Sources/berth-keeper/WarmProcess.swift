@@ -37,6 +37,9 @@ struct WarmProcess {
             try Self.send(line, [streams.input, streams.output, streams.error] + entrances, to: connection)
             id = try Self.process(of: order, on: connection)
             try Self.check(id, isIn: group)
+            if berth_limit_data(id, UInt64(max(0, order.dataLimitBytes ?? 0))) != 0 {
+                throw SlotProblem(description: "the memory of process \(id) cannot be limited: \(errorText(errno))")
+            }
             guard writeAll(Array("go\n".utf8), to: connection) else {
                 throw SlotProblem(description: "the slot hung up")
             }

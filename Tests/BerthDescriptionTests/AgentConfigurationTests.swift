@@ -179,6 +179,13 @@ struct AgentConfigurationTests {
         #expect(configuration.devices[1].care == nil)
     }
 
+    @Test func `a device's files are read, and are devices`() throws {
+        let configuration = try read("devices: [{kind: fpga, files: [/dev/fpga0, /dev/fpga0-ctl]}, {kind: fpga}]")
+        #expect(configuration.devices.map(\.files) == [["/dev/fpga0", "/dev/fpga0-ctl"], nil])
+        let refused = refusal(of: "devices: [{kind: fpga, files: [/etc/passwd]}]")
+        #expect(refused?.contains("files are devices below /dev, and here stands \"/etc/passwd\"") == true)
+    }
+
     @Test(arguments: ["{command: [], every: 5s}", "{every: 5s}", "{command: [x], every: 1ms}", "{command: x}"])
     func `a health command that cannot be is refused`(health: String) {
         #expect(refusal(of: "devices: [{kind: qpu, health: \(health)}]") != nil)

@@ -1,5 +1,6 @@
 import BerthDevices
 import BerthModel
+import Foundation
 import Testing
 
 struct MergingTests {
@@ -45,5 +46,34 @@ struct MergingTests {
         #expect(merged.links.map { [$0.from, $0.to] } == [["gpu0", "gpu1"], ["gpu1", "gpu2"]])
         #expect(merged.links.map(\.megabytesPerSecond) == [nil, 50_000])
         #expect(report.merging(into: merged) == merged)
+    }
+
+    @Test
+    func `a GPU's files are those that the kernel and NVIDIA's driver tell of`()
+        throws
+    {
+        let root = FileManager.default.temporaryDirectory.path + "/berth-files-\(UUID().uuidString.prefix(8))"
+        defer { try? FileManager.default.removeItem(atPath: root) }
+        func make(_ path: String, _ text: String = "") throws {
+            let url = URL(fileURLWithPath: root + path)
+            try FileManager.default.createDirectory(
+                at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: url)
+        }
+        for file in ["card1/uevent", "renderD129/uevent", "version"] {
+            try make("/sys/bus/pci/devices/0000:3b:00.0/drm/" + file)
+        }
+        try make(
+            "/proc/driver/nvidia/gpus/0000:3b:00.0/information",
+            "Model: \t\t NVIDIA H100\nDevice Minor: \t 3\nGPU Excluded:\t No\n")
+        var declared = Device(name: "fpga0", kind: "fpga", pciAddress: "0000:3b:00.0", isDeclared: true)
+        declared.files = ["/dev/fpga0"]
+        let devices = [
+            Device(name: "gpu0", kind: "gpu", pciAddress: "0000:3b:00.0"),
+            Device(name: "gpu1", kind: "gpu", pciAddress: "0000:86:00.0"), declared,
+        ]
+        let located = Inventory(devices: devices).locatingDeviceFiles(root: root).devices
+        #expect(
+            located.map(\.files) == [["/dev/dri/card1", "/dev/dri/renderD129", "/dev/nvidia3"], nil, ["/dev/fpga0"]])
     }
 }

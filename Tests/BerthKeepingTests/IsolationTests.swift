@@ -10,7 +10,10 @@ import Testing
     /// - Parameters:
     ///   - files: paths below the root, and what they hold.
     ///   - second: which directories are of version 2, below the root.
-    private func isolation(_ files: [String: String], membership: String, second: Set<String>) throws -> Isolation {
+    ///   - canRefuse: whether the kernel would let devices be closed.
+    private func isolation(
+        _ files: [String: String], membership: String, second: Set<String>, canRefuse: Bool = false
+    ) throws -> Isolation {
         for (path, text) in files {
             let whole = URL(fileURLWithPath: root + "/" + path)
             try FileManager.default.createDirectory(
@@ -23,6 +26,7 @@ import Testing
         (system.root, system.membership) = (root, root + "/membership")
         let places = Set(second.map { $0.isEmpty ? root : root + "/" + $0 })
         system.isSecondVersion = { places.contains($0) }
+        system.canRefuseDevices = { canRefuse }
         defer { try? FileManager.default.removeItem(atPath: root) }
         return Isolation.established(in: system, key: "k")
     }
@@ -53,6 +57,18 @@ import Testing
         #expect(found.bases == [.init(version: 2, controllers: [.memory, .pids], path: root + "/svc/berth/k")])
     }
 
+    @Test func `processor time is limited where PUs cannot be walled in, and devices closed where they can be`()
+        throws
+    {
+        let files = ["svc", "svc/berth", "svc/berth/k"].map {
+            group($0, controllers: "cpu memory pids", enabled: "cpu memory pids")
+        }.reduce(into: [:]) { $0.merge($1) { $1 } }
+        let found = try isolation(files, membership: "0::/svc\n", second: [""], canRefuse: true)
+        #expect(found.bases.map(\.controllers) == [[.memory, .pids, .cpu]])
+        #expect(found.refusesDevices)
+        #expect(found.description == "cgroup v2 limits (memory, pids, cpu), kill and device control")
+    }
+
     @Test func `limits that are not delegated are not claimed`() throws {
         let files = ["svc", "svc/berth", "svc/berth/k"].map { group($0) }.reduce(into: [:]) { $0.merge($1) { $1 } }
         let found = try isolation(files, membership: "0::/svc\n", second: [""])
@@ -76,10 +92,21 @@ import Testing
         #expect(found.description == "cgroup v1 limits (memory, pids, cpuset), cgroup v2 kill")
     }
 
+    @Test func `without version 2 processes are killed one by one, and no device is closed`() throws {
+        let files = ["cpu,cpuacct", "cpu,cpuacct/berth", "cpu,cpuacct/berth/k"].map { group($0) }
+            .reduce(into: [:]) { $0.merge($1) { $1 } }
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(atPath: root + "/cpu", withDestinationPath: "cpu,cpuacct")
+        let found = try isolation(files, membership: "3:cpu,cpuacct:/\n", second: [], canRefuse: true)
+        #expect(found.bases.map(\.path) == [root + "/cpu/berth/k"])
+        #expect(found.description == "cgroup v1 limits (cpu), kill by process list")
+        #expect(!found.refusesDevices)
+    }
+
     @Test func `a system without control groups has none`() throws {
         let found = try isolation([:], membership: "", second: [])
         #expect(found == .none)
-        #expect(found.description == "process group and subreaper; no limits")
+        #expect(found.description == "process group, subreaper and rlimits")
         #expect(found.group(of: "1@1").places.isEmpty)
     }
 

@@ -1,4 +1,5 @@
 import BerthKeeping
+import CLinux
 import Foundation
 import Glibc
 import Testing
@@ -44,6 +45,65 @@ struct KeeperIsolationTests {
             })
         #expect(ended.cause == .signal)
         #expect(ended.signal == 9)
+    }
+
+    @Test func `where no group limits them together, each process has its own limit of memory`() throws {
+        let stage = try Stage()
+        let ended = try stage.ended(
+            stage.script("ulimit -d; tail < /dev/zero") { $0.memoryLimitBytes = 48 << 20 })
+        #expect(ended.exitCode == 1)
+        #expect(try stage.lines() == ["\(48 << 10)"])
+        #expect(try stage.text(stage.errors).contains("memory exhausted"))
+    }
+
+    @Test(.enabled(if: isolation.refusesDevices), arguments: [nil, LaunchOrder.User(id: 65_534, group: 65_534)])
+    func `a device that was given to another cannot be opened, and all others can`(user: LaunchOrder.User?) throws {
+        try #require(user == nil || getuid() == 0)
+        let stage = try Stage()
+        chmod(stage.folder, 0o711)
+        let ended = try stage.ended(
+            stage.script("for name in full zero null; do head -c 1 /dev/$name > /dev/null && echo $name; done") {
+                isolated(&$0)
+                $0.user = user
+                ($0.isOutputPrivate, $0.isErrorPrivate) = (true, true)
+                // What stands behind the names by the kernel's list of devices (devices.txt).
+                $0.refusedDevices = [
+                    .init(major: 1, minor: 7), .init(major: 195, minor: 0), .init(major: 1, minor: 99),
+                ]
+            })
+        #expect(ended.exitCode == 0)
+        #expect(try stage.lines() == ["zero", "null"])
+        #expect(try stage.text(stage.errors).contains("Operation not permitted"))
+    }
+
+    @Test(.enabled(if: access("/sys/fs/cgroup/cpu/cgroup.procs", W_OK) == 0, "There is no v1 hierarchy to write in."))
+    func `where PUs cannot be walled in, the processor time is`() throws {
+        let stage = try Stage()
+        let path = "/sys/fs/cgroup/cpu/berth-test-\(getpid())"
+        var order = stage.script("cat \(path)/cpu.cfs_quota_us \(path)/tasks; echo $$")
+        order.group = ControlGroup(places: [.init(version: 1, controllers: [.cpu], path: path)])
+        order.cpus = [allowedCPUs()[0]]
+        let ended = try stage.ended(order)
+        #expect(ended.exitCode == 0)
+        let lines = try stage.lines()
+        #expect(lines.first == "100000" && lines.dropFirst().dropLast().contains(lines.last ?? ""))
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func `where the kernel cannot kill a group at once, it is frozen first`() throws {
+        let stage = try Stage()
+        let path = stage.folder + "/group"
+        mkdir(path, 0o700)
+        var process: pid_t = 0
+        let words = [strdup("sleep"), strdup("600"), nil]
+        defer { for word in words { free(word) } }
+        try #require(berth_spawn(&process, "/bin/sleep", nil, words, [nil], 0, 1, 2) == 0)
+        try replaceFile(path + "/cgroup.freeze", with: [], isDurable: false)
+        try replaceFile(path + "/cgroup.procs", with: Array("\(process)\n".utf8), isDurable: false)
+        ControlGroup(places: [.init(version: 2, controllers: [], path: path)]).kill()
+        var status: Int32 = 0
+        #expect(waitpid(process, &status, 0) == process && status & 0x7f == SIGKILL)
+        #expect(try stage.text(path + "/cgroup.freeze") == "1")
     }
 
     @Test(.enabled(if: isolation.limits(.pids))) func `a job has no more processes than it may`() throws {

@@ -515,6 +515,51 @@ struct KeeperTests {
         #expect(try handle.record() == nil && access(stage.folder + "/ran", F_OK) != 0)
     }
 
+    /// A keeper of an announced attempt that has made its socket and waits.
+    ///
+    /// - Returns: the end at which it is heard.
+    private func announced(_ stage: Stage, _ script: String) throws -> (keeper: KeeperHandle, answers: Int32) {
+        var ends: [Int32] = [-1, -1]
+        try #require(berth_message_pair(&ends) == 0)
+        defer { close(ends[1]) }
+        try KeeperHandle(directory: stage.directory).announce()
+        let keeper = try stage.start(stage.script(script) { $0.socketPath = stage.socket }, answer: ends[1])
+        try #require(stage.comes(stage.socket))
+        return (keeper, ends[0])
+    }
+
+    @Test func `an announced attempt is ready, and begins when it is told to and not before`() throws {
+        let stage = try Stage()
+        let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
+        defer { close(answers) }
+        #expect(stage.lives(try #require(keeper.child), for: 100))
+        #expect(access(stage.output, F_OK) != 0 && access(stage.folder + "/ran", F_OK) != 0)
+        #expect(try keeper.isAlive && keeper.record() == nil)
+        keeper.begin(answers)
+        guard case .ended(let ended) = try stage.end(of: keeper).phase else { throw KeepingError.malformed("no end") }
+        #expect(ended.exitCode == 0 && access(stage.folder + "/ran", F_OK) == 0)
+    }
+
+    @Test func `an attempt that stays an announcement leaves nothing when its agent is gone`() throws {
+        let stage = try Stage()
+        let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
+        close(answers)
+        try stage.waitForEnd(of: #require(keeper.child))
+        #expect(try keeper.record() == nil)
+        for path in [stage.socket, stage.output, stage.folder + "/ran", stage.directory + "/control"] {
+            #expect(access(path, F_OK) != 0, "\(path)")
+        }
+    }
+
+    @Test func `an attempt begins whose agent has died just after it had taken the announcement back`() throws {
+        let stage = try Stage()
+        let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
+        unlink(stage.directory + "/announced")
+        close(answers)
+        _ = try stage.end(of: keeper)
+        #expect(access(stage.folder + "/ran", F_OK) == 0)
+    }
+
     @Test func `an attempt whose keeper lives is not given up`() throws {
         let stage = try Stage()
         let (keeper, _) = try stage.launch(stage.script("exec sleep 600"))

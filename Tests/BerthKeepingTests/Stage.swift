@@ -61,6 +61,22 @@ final class Stage {
         return order
     }
 
+    /// Starts a keeper and hears nothing of it.
+    func start(_ order: LaunchOrder, answer: Int32) throws -> KeeperHandle {
+        let handle = try KeeperHandle.launch(order, in: directory, program: #require(Self.program), answer: answer)
+        handles.append(handle)
+        return handle
+    }
+
+    /// Waits until there is a file.
+    func comes(_ path: String) -> Bool {
+        for _ in 0..<Self.patience {
+            if access(path, F_OK) == 0 { return true }
+            usleep(1000)
+        }
+        return false
+    }
+
     /// - Returns: the keeper, and what it said first.
     func launch(_ order: LaunchOrder) throws -> (keeper: KeeperHandle, first: KeeperRecord) {
         var ends: [Int32] = [-1, -1]
@@ -68,9 +84,8 @@ final class Stage {
         let handle: KeeperHandle
         do {
             defer { close(ends[1]) }
-            handle = try KeeperHandle.launch(order, in: directory, program: #require(Self.program), answer: ends[1])
+            handle = try start(order, answer: ends[1])
         }
-        handles.append(handle)
         defer { close(ends[0]) }
         return (handle, try KeeperRecord(bytes: message(from: ends[0])))
     }

@@ -110,4 +110,17 @@ import Testing
         #expect(devices.elements.count == 1 && devices[0]["kind"].text == "qsim" && devices[0]["name"].text == "qsim0")
         #expect(devices[0]["attributes"]["maxQubits"].integer == 28 && devices[0]["requested"]["qubits"].integer == 20)
     }
+
+    @Test func `a device's file is open to who holds it, and closed to others`() throws {
+        let other = try Installation()
+        try other.up(
+            "--agent-config",
+            other.write("devices: [{kind: sink, count: 2, files: [/dev/full]}]", to: "agent.yaml"))
+        let node = try #require(try other.json("nodes").elements.first)
+        #expect(node["devices"][0]["files"].elements.map(\.text) == ["/dev/full"])
+        guard node["isolation"].text?.contains("device control") == true else { return }
+        let look = ["--", "sh", "-c", "head -c 1 /dev/full | wc -c; head -c 1 /dev/zero | wc -c"]
+        #expect(try other.successfully(["run", "--device", "sink"] + look).lines == ["1", "1"])
+        #expect(try other.successfully(["run"] + look).lines == ["0", "1"])
+    }
 }

@@ -12,6 +12,8 @@ struct SlotPlace: Sendable {
     /// The path of `berth-keeper`.
     var keeper: String
     var isolation: Isolation
+    /// The node's.
+    var devices: [Device]
 }
 
 /// One user's process of a pool, under a keeper of its own, which gives it its user, its group and its end, and lets it
@@ -81,7 +83,11 @@ struct Slot: Sendable {
         guard mkdir(directory, 0o700) == 0 else { throw ExecutionProblem("\(directory) cannot be made", errno) }
         do {
             try Self.furnish(directory, identity, launch)
-            let order = Self.order(name, launch, log: Self.log(of: name, identity, in: place), in: place)
+            var order = Self.order(name, launch, log: Self.log(of: name, identity, in: place), in: place)
+            // What comes out of a fork server has devices of its own.
+            if identity.url != nil {
+                order.refusedDevices = place.isolation.refusedDevices(of: place.devices, given: identity.devices)
+            }
             handle = try KeeperHandle.launch(order, in: directory, program: place.keeper)
         } catch {
             try? FileManager.default.removeItem(atPath: directory)

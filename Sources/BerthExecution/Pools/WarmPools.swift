@@ -28,7 +28,8 @@ package final class WarmPools: Sendable {
         self.registration = registration
         definitions = registration.pools ?? []
         place = SlotPlace(
-            parent: parent, shortParent: shortParent, logs: logs, keeper: keeper, isolation: isolation)
+            parent: parent, shortParent: shortParent, logs: logs, keeper: keeper, isolation: isolation,
+            devices: registration.inventory.devices)
         self.client = client
         takeOver()
     }

@@ -11,6 +11,7 @@
 enum berth_launch_step {
   BERTH_STEP_FORK,
   BERTH_STEP_GROUP,      // `failed_group` tells which
+  BERTH_STEP_LIMIT,
   BERTH_STEP_USER,
   BERTH_STEP_DIRECTORY,
   BERTH_STEP_STREAMS,
@@ -38,6 +39,10 @@ struct berth_launch {
   const uint64_t *cpus;
   const uint64_t *nodes;
   int memory_mode;
+
+  // How much memory of its own the process and each of its children may have, in bytes (RLIMIT_DATA, getrlimit(2)); 0 for
+  // any.
+  uint64_t data_limit;
 
   // Whether it becomes another user, with exactly these groups and no capability.
   int changes_user;
@@ -70,6 +75,9 @@ pid_t berth_fork(void);
 // Names the process in lists (the first 15 bytes), makes the two descriptors its standard input and output, and closes
 // all others but standard error: 0, or -1 with errno set. None of the first three may be closed before.
 int berth_settle(const char *name, int standard_input, int standard_output);
+
+// What `data_limit` does, to a process that runs (0 for the calling one): 0, or -1 with errno set.
+int berth_limit_data(pid_t process, uint64_t bytes);
 
 // Takes on, or gives back, a user's rights over files (the effective ids of the whole process). 0, or -1 with errno set.
 int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count);

@@ -71,6 +71,7 @@ extension NodeView.DeviceView {
         parts += attributes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         if !numaNodes.isEmpty { parts.append("near NUMA \(numaNodes.map(String.init).joined(separator: ","))") }
         if let pciAddress { parts.append(pciAddress) }
+        parts += files
         parts.append(health == "healthy" ? "\(AttributeValue.number(free)) of \(count) free" : health)
         return "\(name)  " + parts.joined(separator: ", ")
     }
