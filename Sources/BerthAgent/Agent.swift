@@ -233,6 +233,7 @@ public actor Agent: Service {
             }
             outgoing = nil
             exchange.use(nil)
+            execution.giveUpPrepared()
             if ContinuousClock.now - start > .seconds(5) { wait = .milliseconds(50) }
             guard !isLeaving else { return }
             do { try await Task.sleep(for: wait) } catch { return }
@@ -270,6 +271,7 @@ public actor Agent: Service {
     private func take(_ frame: ControllerFrame) {
         switch frame {
         case .welcome: logger.info("Joined the controller.", metadata: ["node": "\(registration.name)"])
+        case .announce(let order): if ledger.expects(order) { execution.prepare(order) }
         case .message(.start(let order)):
             guard ledger.accept(order) else { return }
             orders[order.attempt.id] = order

@@ -5,13 +5,16 @@ import Synchronization
 /// The controller's end of one agent's stream.
 final class AgentLink: Sendable {
     let session: UInt64
+    /// Whether the agent is told of what is about to be recorded.
+    let hearsAnnouncements: Bool
     /// Ends when the controller wants the stream to end.
     let outgoing: AsyncStream<ControllerFrame>
     private let continuation: AsyncStream<ControllerFrame>.Continuation
     private let readers = Mutex<[UInt64: CheckedContinuation<LogPart, any Error>]>([:])
 
-    init(session: UInt64) {
+    init(session: UInt64, hearsAnnouncements: Bool) {
         self.session = session
+        self.hearsAnnouncements = hearsAnnouncements
         (outgoing, continuation) = AsyncStream.makeStream()
     }
 

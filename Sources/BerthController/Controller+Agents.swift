@@ -10,9 +10,11 @@ extension Controller {
     ///
     /// - Parameters:
     ///   - frames: what the agent says, a hello first.
+    ///   - hearsAnnouncements: whether it is told of attempts before they are recorded, so that it gets ready for them.
     ///   - send: puts a frame on its stream.
     public func serve<Frames: AsyncSequence & Sendable>(
-        _ frames: Frames, send: @escaping @Sendable (ControllerFrame) async throws -> Void
+        _ frames: Frames, hearsAnnouncements: Bool = false,
+        send: @escaping @Sendable (ControllerFrame) async throws -> Void
     ) async throws where Frames.Element == AgentFrame {
         var iterator = frames.makeAsyncIterator()
         let first = try await iterator.next(isolation: #isolation)
@@ -27,7 +29,7 @@ extension Controller {
         if !topologyXML.isEmpty {
             try await journal.store(attachment: topologyXML, kind: "hwlocXML", digest: registration.inventoryDigest)
         }
-        let link = AgentLink(session: nextSession)
+        let link = AgentLink(session: nextSession, hearsAnnouncements: hearsAnnouncements)
         nextSession += 1
         links[node]?.finish()
         links[node] = link

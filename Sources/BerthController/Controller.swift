@@ -108,13 +108,15 @@ public actor Controller: Service {
         let answers = requests.map { $0.decide(&dispatcher, time) }
         let next = dispatcher.settle(at: time)
         let events = dispatcher.takeEvents()
+        let messages = dispatcher.takeMessages()
         do {
+            if !events.isEmpty { announce(messages) }
             if !events.isEmpty { try await journal.append(events, at: time) }
         } catch {
             try await recover(from: error, refusing: requests)
             return
         }
-        for outgoing in dispatcher.takeMessages() { deliver(outgoing) }
+        for outgoing in messages { deliver(outgoing) }
         for answer in answers { answer() }
         for case .nodeLost(let node) in events {
             // If its agent lives after all, it joins anew and says what it has.
@@ -197,16 +199,34 @@ public actor Controller: Service {
         wake.yield()
     }
 
+    private func link(of outgoing: Dispatcher.Outgoing) -> AgentLink? {
+        links[outgoing.node].flatMap { $0.session == outgoing.session ? $0 : nil }
+    }
+
+    /// Has agents get ready for what is recorded meanwhile. If it cannot be recorded, all streams end, and they give it up.
+    private func announce(_ messages: [Dispatcher.Outgoing]) {
+        for outgoing in messages {
+            guard case .start(let order) = outgoing.message, let link = link(of: outgoing), link.hearsAnnouncements,
+                let complete = try? complete(order)
+            else { continue }
+            link.send(.announce(complete))
+        }
+    }
+
+    /// With its secrets.
+    private func complete(_ order: AttemptOrder) throws -> AttemptOrder {
+        var order = order
+        order.specification.environment = try secrets.revealed(order.specification.environment)
+        return order
+    }
+
     private func deliver(_ outgoing: Dispatcher.Outgoing) {
-        guard let link = links[outgoing.node], link.session == outgoing.session else { return }
-        guard case .start(var order) = outgoing.message else {
+        guard let link = link(of: outgoing) else { return }
+        guard case .start(let order) = outgoing.message else {
             link.send(.message(outgoing.message))
             return
         }
-        do {
-            order.specification.environment = try secrets.revealed(order.specification.environment)
-            link.send(.message(.start(order)))
-        } catch {
+        do { link.send(.message(.start(try complete(order)))) } catch {
             logger.error("A secret is missing.", metadata: ["attempt": "\(order.attempt.id)", "error": "\(error)"])
             let end = AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: now())
             let status = AttemptStatus(

@@ -15,6 +15,9 @@ package final class EmulatedExecution: Execution {
 
     package func takeOver() -> [AttemptStatus] { [] }
 
+    package func prepare(_ order: AttemptOrder) {}
+    package func giveUpPrepared() {}
+
     package func start(_ order: AttemptOrder) {
         let id = order.attempt.id
         let allocation = order.allocation(on: node)

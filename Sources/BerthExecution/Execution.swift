@@ -4,6 +4,11 @@ package import BerthModel
 package protocol Execution: Sendable {
     /// What an earlier agent has left: attempts that run or have ended since. Their ends are told from now on.
     func takeOver() -> [AttemptStatus]
+    /// Gets ready for an attempt that is about to be recorded, as far as that leaves no trace with its user. It may fail:
+    /// then `start` does it.
+    func prepare(_ order: AttemptOrder)
+    /// Gives up all that is ready and has not been started: whoever announced it is gone.
+    func giveUpPrepared()
     /// Begins an attempt; what becomes of it is told as events.
     func start(_ order: AttemptOrder)
     /// Ends it: with a notice and `grace`, or at once if that is zero.

@@ -15,12 +15,17 @@ public struct AttemptLedger: Sendable {
 
     public func status(of attempt: AttemptID) -> AttemptStatus? { entries[attempt] }
 
+    /// Whether an order would be carried out now.
+    public func expects(_ order: AttemptOrder) -> Bool {
+        entries[order.attempt.id] == nil && order.attempt.fence > highestForgottenFence
+    }
+
     /// Takes an order in.
     ///
     /// - Returns: whether to carry it out now; false where it was, or must not be any more.
     public mutating func accept(_ order: AttemptOrder) -> Bool {
+        guard expects(order) else { return false }
         let attempt = order.attempt
-        guard entries[attempt.id] == nil, attempt.fence > highestForgottenFence else { return false }
         entries[attempt.id] = AttemptStatus(attempt: attempt.id, fence: attempt.fence, phase: .ordered)
         return true
     }

@@ -107,6 +107,7 @@ extension ControllerFrame {
                 $0.attempt = attempt.description
                 $0.fence = fence
             }
+        case .announce: throw MalformedFrame(description: "Nothing is announced to an agent that is elsewhere.")
         case .readLog(let request):
             wire.readLog = .with {
                 $0.request = request.request

@@ -18,6 +18,9 @@ public enum ControllerFrame: Hashable, Sendable {
     /// The answer to a hello.
     case welcome(heartbeatInterval: Duration)
     case message(ControllerMessage)
+    /// What is about to be recorded: the agent may get ready for it, and starts nothing before it is told to. Within one
+    /// process only.
+    case announce(AttemptOrder)
     case readLog(LogRequest)
     /// Another node's question.
     case readData(DataQuestion)

@@ -17,11 +17,14 @@ struct AttemptDirectory: Sendable {
 
     var keeper: KeeperHandle { KeeperHandle(directory: path) }
 
-    /// - Parameter user: who is to reach the job's socket and script in it; what else is there only the agent can read.
-    func create(for order: AttemptOrder, user: JobUser? = nil) throws {
+    /// - Parameters:
+    ///   - user: who is to reach the job's socket and script in it; what else is there only the agent can read.
+    ///   - isAnnounced: whether its keeper is to wait before it starts anything of the job's.
+    func create(for order: AttemptOrder, user: JobUser?, isAnnounced: Bool = false) throws {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
             throw ExecutionProblem("\(path) cannot be made", errno)
         }
+        if isAnnounced { try keeper.announce() }
         if let user {
             guard lchown(path, 0, user.group) == 0, chmod(path, 0o710) == 0 else {
                 throw ExecutionProblem("\(path) cannot be opened to user \(user.name)", errno)
@@ -59,6 +62,18 @@ struct AttemptDirectory: Sendable {
 
     /// Whether the keeper was ever told to start.
     var wasLaunched: Bool { access(path + "/order", F_OK) == 0 }
+
+    /// Whether it was only announced, and so has never begun.
+    var isAnnounced: Bool { KeeperHandle.isAnnounced(in: path) }
+
+    /// Removes an announced one as soon as its keeper has heard that nobody will let it begin. One that does not hear keeps
+    /// its announcement, and so can begin nothing either.
+    func removeAnnounced() {
+        for _ in 0..<5000 {
+            if keeper.forestall() { return remove() }
+            usleep(1000)
+        }
+    }
 
     func remove() {
         // What is usually there, without looking; what is left, with.

@@ -46,6 +46,8 @@ extension KeeperExecution {
         // What a device's rule takes is no measure of the program around it.
         launch.memoryLimitBytes = order.shape.memoryBytes == nil ? nil : allocation.memoryBytes
         launch.processLimit = isolation.limits(.pids) ? Self.processLimit : nil
+        launch.refusedDevices = isolation.refusedDevices(
+            of: registration.inventory.devices, given: allocation.devices.map(\.name))
         launch.user = user?.identity
         if registration.pools != nil { pools.makeRoom(beside: givenMemory) }
         if let warm = pools.start(order, for: user) {

@@ -6,11 +6,12 @@ import Synchronization
 extension KeeperExecution {
     package func start(_ order: AttemptOrder) {
         let id = order.attempt.id
-        let directory = AttemptDirectory(id: id, path: attemptsPath + "/\(id)")
+        let directory = directory(of: id)
         live.withLock { $0[id] = Live(directory: directory, order: order) }
+        if let prepared = takePrepared(for: order) { return begin(prepared) }
         let user: JobUser?
         do { user = try users.user(of: order.user) } catch {
-            return finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
+            return finish(id, AttemptEnd(launchFailed: error, fault: .job))
         }
         live.withLock { $0[id]?.user = user }
         if needsHooks(order) { return launchAfterHooks(order, in: directory, for: user) }
@@ -32,7 +33,7 @@ extension KeeperExecution {
         let id = order.attempt.id
         var fault = AttemptEnd.Fault.node
         do {
-            if let problem = preparation.problem { throw ExecutionProblem(problem) }
+            if let problem = preparation.problem { throw problem }
             try directory.create(for: order, user: user)
             try directory.keep(preparation)
             if let files = order.specification.staged {
@@ -56,7 +57,7 @@ extension KeeperExecution {
             live.withLock { $0[id]?.handle = directory.keeper }
             listen(to: answers, of: id)
         } catch {
-            finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now, fault: fault))
+            finish(id, AttemptEnd(launchFailed: error, fault: fault))
         }
     }
 
@@ -77,7 +78,7 @@ extension KeeperExecution {
         } catch is CancellationError {
             return preparation
         } catch {
-            finish(id, AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now))
+            finish(id, AttemptEnd(launchFailed: error, fault: .job))
             return nil
         }
         return preparation
@@ -109,13 +110,20 @@ extension KeeperExecution {
                         try hooks(order, directory).start()
                     }
                 } catch {
-                    return finish(
-                        order.attempt.id,
-                        AttemptEnd(cause: .launchFailed, message: "\(error)", endTime: .now, fault: .node))
+                    return finish(order.attempt.id, AttemptEnd(launchFailed: error, fault: .node))
                 }
                 launch(order, in: directory, for: user, preparation)
             }
         }
         live.withLock { $0[order.attempt.id]?.preparing = preparing }
+    }
+}
+
+extension AttemptEnd {
+    /// - Parameter fault: whose it is where the error does not tell.
+    fileprivate init(launchFailed error: any Error, fault: Fault) {
+        self.init(
+            cause: .launchFailed, message: "\(error)", endTime: .now,
+            fault: (error as? ExecutionProblem)?.fault ?? fault)
     }
 }

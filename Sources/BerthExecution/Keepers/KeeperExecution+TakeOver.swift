@@ -12,6 +12,10 @@ extension KeeperExecution {
         isolation.clear(except: pools.groupNames.union(directories.filter(\.keeper.isAlive).map { "\($0.id)" }))
         return directories.compactMap { directory in
             // What was never launched is forgotten: the controller orders it again, if it still wants it.
+            if directory.isAnnounced {
+                directory.removeAnnounced()
+                return nil
+            }
             guard let order = try? directory.order(), directory.wasLaunched else {
                 if let order = try? directory.order(), needsHooks(order) { _ = hooks(order, directory).stop() }
                 directory.remove()

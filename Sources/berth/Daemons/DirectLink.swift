@@ -10,7 +10,7 @@ extension Controller {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
                     do {
-                        try await self.serve(outgoing) { frame in continuation.yield(frame) }
+                        try await self.serve(outgoing, hearsAnnouncements: true) { continuation.yield($0) }
                         continuation.finish()
                     } catch {
                         continuation.finish(throwing: error)
