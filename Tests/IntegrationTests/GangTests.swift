@@ -73,7 +73,7 @@ import Testing
         try eventually("the member that can be told is ended", within: 5) {
             first.contains { !Processes.isAlive($0) }
         }
-        #expect(try fleet.berth.show(cut)["state"].text == "pending")
+        try eventually("it waits for both nodes") { try fleet.berth.show(cut)["state"].text == "pending" }
         try hosts.connect("b", true)
         #expect(try fleet.berth.end(of: cut)["state"].text == "succeeded")
         #expect(try fleet.berth.show(cut)["attempts"].elements.map { $0["state"].text } == ["lost", "succeeded"])
