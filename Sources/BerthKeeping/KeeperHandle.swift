@@ -77,11 +77,11 @@ public struct KeeperHandle: Sendable {
         return true
     }
 
-    private static let announcement = "announced"
+    /// A file in the directory of an attempt that is only announced. Its keeper gets everything ready, and before the job's
+    /// program is started waits until the agent says no more. Then it looks whether the file is still there: whether the
+    /// agent has let the attempt begin or has died.
+    public static let announcement = "announced"
 
-    /// Whether the attempt of this directory is only announced: its keeper gets ready, and before it starts anything of the
-    /// job's waits until the agent says no more. Then it looks whether this still holds: whether the agent has let the
-    /// attempt begin or has died.
     public static func isAnnounced(in directory: String) -> Bool { access(directory + "/" + announcement, F_OK) == 0 }
 
     /// Says so, before the order is written.

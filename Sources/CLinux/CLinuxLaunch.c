@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
@@ -82,7 +83,20 @@ static int place_streams(const int *streams) {
   return (int)syscall(SYS_close_range, 3, ~0U, 0);
 }
 
-static enum berth_launch_step prepare(struct berth_launch *launch) {
+static int may_begin(const struct berth_launch *launch, pid_t parent) {
+  if (launch->announcement == NULL || access(launch->announcement, F_OK) != 0) return 1;
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (getppid() != parent) _exit(127);
+  char word;
+  ssize_t count;
+  do count = recv(launch->agent, &word, 1, 0);
+  while (count > 0 || (count < 0 && errno == EINTR));
+  prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+  errno = ECANCELED;
+  return access(launch->announcement, F_OK) != 0;
+}
+
+static enum berth_launch_step prepare(struct berth_launch *launch, pid_t parent) {
   for (size_t index = 0; index < launch->group_count; index++) {
     launch->failed_group = index;
     if (join(launch->groups[index]) != 0) return BERTH_STEP_GROUP;
@@ -90,6 +104,7 @@ static enum berth_launch_step prepare(struct berth_launch *launch) {
   setsid();
   bind_and_read_back(launch);
   if (berth_limit_data(0, launch->data_limit) != 0) return BERTH_STEP_LIMIT;
+  if (!may_begin(launch, parent)) return BERTH_STEP_ANNOUNCEMENT;
   if (launch->changes_user && become(launch) != 0) return BERTH_STEP_USER;
   if (chdir(launch->directory) != 0) return BERTH_STEP_DIRECTORY;
   if (place_streams(launch->streams) != 0) return BERTH_STEP_STREAMS;
@@ -123,9 +138,10 @@ pid_t berth_launch(struct berth_launch *launch) {
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
+  pid_t parent = getpid();
   pid_t child = shared->birthplace < 0 ? vfork() : born_in(shared->birthplace);
   if (child == 0) {
-    shared->failed_step = prepare(shared);
+    shared->failed_step = prepare(shared, parent);
     shared->error = errno;
     _exit(127);
   }

@@ -8,7 +8,8 @@ struct JobProcess {
     var id: pid_t
     var binding: Binding
 
-    /// Starts it in the order's control groups, which exist, and as the order's user.
+    /// Starts it in the order's control groups, which exist, and as the order's user. Where the attempt is only announced, it
+    /// begins as soon as it is no longer so.
     ///
     /// - Throws: a sentence that names the path at fault.
     init(_ order: LaunchOrder) throws {
@@ -44,13 +45,15 @@ struct JobProcess {
         _ launch: inout berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String
     ) -> pid_t {
         let (texts, variables) = (CStrings(order.arguments), CStrings(order.environment))
-        let (entrances, paths) = (CStrings(groups.map(\.entrance)), CStrings([program, order.workingDirectory]))
+        let entrances = CStrings(groups.map(\.entrance))
+        let paths = CStrings([program, order.workingDirectory, KeeperHandle.announcement])
         let (cpus, nodes, furtherGroups) = (Binding.cpuWords(order), Binding.nodeWords(order), order.user?.groups ?? [])
         return withExtendedLifetime((texts, variables, entrances, paths)) {
             (cpus ?? []).withUnsafeBufferPointer { cpuWords in
                 (nodes ?? []).withUnsafeBufferPointer { nodeWords in
                     furtherGroups.withUnsafeBufferPointer { furtherGroups in
                         (launch.path, launch.directory) = (.init(paths[0]), .init(paths[1]))
+                        (launch.announcement, launch.agent) = (.init(paths[2]), Keeper.agent)
                         (launch.argv, launch.envp) = (.init(texts.start), .init(variables.start))
                         (launch.groups, launch.group_count) = (entrances.constantStart, groups.count)
                         launch.cpus = cpus == nil ? nil : cpuWords.baseAddress
@@ -71,6 +74,7 @@ struct JobProcess {
         switch launch.failed_step {
         case BERTH_STEP_GROUP:
             LaunchProblem("The control group \(groups[launch.failed_group].path) cannot be joined", code)
+        case BERTH_STEP_ANNOUNCEMENT: LaunchProblem("The attempt has not been recorded", code)
         case BERTH_STEP_LIMIT: LaunchProblem("The memory cannot be limited", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
         case BERTH_STEP_DIRECTORY:

@@ -10,6 +10,9 @@ struct Keeper {
     /// A thousand years in milliseconds: added to a time, it is still one.
     private static let longestGrace: Int64 = 31_556_952_000_000
 
+    /// The connection to the agent that has started this keeper: its standard output.
+    static let agent: Int32 = 1
+
     private let order: LaunchOrder
     private let signals: Int32
     private var control: ListeningSocket
@@ -52,10 +55,9 @@ struct Keeper {
 
     /// Returns when the attempt is over and its record is durable, or was given up before it began.
     mutating func run() {
-        let problem = prepare()
-        guard mayBegin() else { return giveUp() }
         do {
-            if let problem { throw problem }
+            record.notes = try order.group.make(order.limits)
+            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
             if let socket = order.warmSocket { try startWarm(from: socket) }
             if job == 0 {
                 let process = try JobProcess(order)
@@ -64,6 +66,7 @@ struct Keeper {
             }
             start = BootClock.now
         } catch {
+            guard mayBegin() else { return giveUp() }
             order.group.clear(patience: 1000)
             record.launchFault = (error as? LaunchProblem)?.fault ?? .node
             finish(.launchFailed("\(error)", atMicroseconds: wallClockMicroseconds()))
@@ -77,22 +80,14 @@ struct Keeper {
         while job != 0 { waitForNews() }
     }
 
-    /// What is Berth's own, and can be there before it is certain that the attempt begins.
-    private mutating func prepare() -> (any Error)? {
-        do {
-            record.notes = try order.group.make(order.limits)
-            if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
-            return nil
-        } catch { return error }
-    }
-
-    /// Waits for the agent where the attempt is only announced.
+    /// Waits for the agent where the attempt is only announced, and could not begin: of what is not recorded nothing is told.
     ///
     /// - Returns: false where it stays an announcement.
     private func mayBegin() -> Bool {
         guard KeeperHandle.isAnnounced(in: ".") else { return true }
         var word: UInt8 = 0
-        while recv(1, &word, 1, 0) != 0 {}
+        var count = 0
+        repeat { count = recv(Self.agent, &word, 1, 0) } while count > 0 || (count < 0 && errno == EINTR)
         return !KeeperHandle.isAnnounced(in: ".")
     }
 
@@ -100,6 +95,8 @@ struct Keeper {
         order.group.clear(patience: 1000)
         jobSocket?.close()
         control.close()
+        if order.isOutputPrivate { unlink(order.standardOutput) }
+        if order.isErrorPrivate { unlink(order.standardError) }
     }
 
     /// Leaves `job` alone where the slot cannot start it.
@@ -149,7 +146,7 @@ struct Keeper {
 
     /// The agent that started this keeper, if it still lives, reads each record from standard output and need not look
     /// for it; and it hears of the keeper's end.
-    private func tellAgent() { writeAll(record.bytes, to: 1) }
+    private func tellAgent() { writeAll(record.bytes, to: Self.agent) }
 
     // MARK: - Waiting
 

@@ -523,7 +523,11 @@ struct KeeperTests {
         try #require(berth_message_pair(&ends) == 0)
         defer { close(ends[1]) }
         try KeeperHandle(directory: stage.directory).announce()
-        let keeper = try stage.start(stage.script(script) { $0.socketPath = stage.socket }, answer: ends[1])
+        let order = stage.script(script) {
+            $0.socketPath = stage.socket
+            ($0.isOutputPrivate, $0.isErrorPrivate) = (true, true)
+        }
+        let keeper = try stage.start(order, answer: ends[1])
         try #require(stage.comes(stage.socket))
         return (keeper, ends[0])
     }
@@ -533,7 +537,7 @@ struct KeeperTests {
         let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
         defer { close(answers) }
         #expect(stage.lives(try #require(keeper.child), for: 100))
-        #expect(access(stage.output, F_OK) != 0 && access(stage.folder + "/ran", F_OK) != 0)
+        #expect(access(stage.folder + "/ran", F_OK) != 0)
         #expect(try keeper.isAlive && keeper.record() == nil)
         keeper.begin(answers)
         guard case .ended(let ended) = try stage.end(of: keeper).phase else { throw KeepingError.malformed("no end") }
@@ -549,6 +553,21 @@ struct KeeperTests {
         for path in [stage.socket, stage.output, stage.folder + "/ran", stage.directory + "/control"] {
             #expect(access(path, F_OK) != 0, "\(path)")
         }
+    }
+
+    @Test func `an attempt that stays an announcement ends with its keeper, and does not begin without it`() throws {
+        let stage = try Stage()
+        let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
+        defer { close(answers) }
+        try #require(stage.comes(stage.output))
+        let child = try #require(keeper.child)
+        kill(child, SIGKILL)
+        try stage.waitForEnd(of: child)
+        // Whoever still held the connection would keep it open.
+        var polled = pollfd(fd: answers, events: Int16(POLLIN), revents: 0)
+        #expect(poll(&polled, 1, 10_000) == 1)
+        keeper.begin(answers)
+        #expect(access(stage.folder + "/ran", F_OK) != 0)
     }
 
     @Test func `an attempt begins whose agent has died just after it had taken the announcement back`() throws {

@@ -37,7 +37,10 @@ extension KeeperExecution {
     /// Whether nothing but Berth's own is touched before the job itself starts, and that at once.
     private func leavesNoTrace(_ order: AttemptOrder) -> Bool {
         let specification = order.specification
+        let rank = order.attempt.rank(on: registration.name) ?? 0
         return registration.pools == nil && specification.checkpointDirectory == nil
+            && specification.outputFile(isStandardError: false, rank: rank) == nil
+            && specification.outputFile(isStandardError: true, rank: rank) == nil
             && specification.published?.isEmpty != false && !needsHooks(order) && !data.mustPrepare(order)
             && !pools.mustPrepare(order)
     }

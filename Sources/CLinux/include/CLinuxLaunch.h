@@ -12,6 +12,7 @@ enum berth_launch_step {
   BERTH_STEP_FORK,
   BERTH_STEP_GROUP,      // `failed_group` tells which
   BERTH_STEP_LIMIT,
+  BERTH_STEP_ANNOUNCEMENT,  // it still stands, and nobody will take it away
   BERTH_STEP_USER,
   BERTH_STEP_DIRECTORY,
   BERTH_STEP_STREAMS,
@@ -43,6 +44,11 @@ struct berth_launch {
   // How much memory of its own the process and each of its children may have, in bytes (RLIMIT_DATA, getrlimit(2)); 0 for
   // any.
   uint64_t data_limit;
+
+  // A file, or NULL. Where it is there, the process is ready but for its user's rights, and waits until the other end of
+  // the socket `agent` says no more; then it goes on if the file is gone. While it waits it does not outlive its parent.
+  const char *announcement;
+  int agent;
 
   // Whether it becomes another user, with exactly these groups and no capability.
   int changes_user;
