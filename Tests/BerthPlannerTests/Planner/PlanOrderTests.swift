@@ -159,6 +159,6 @@ struct PlanOrderTests {
                 scene.carryOut(plan)
             }
         }
-        #expect(digests.text == "effebacb6aa65832")
+        #expect(digests.text == "35ac3011ea5f6470")
     }
 }
