@@ -10,9 +10,9 @@ public import BerthModel
 /// run time known exactly it is run² · width, and its root is in seconds: a job on one core is let wait for 25 times its
 /// run. A job whose likes often end at once comes early even where its mean is long.
 ///
-/// **Nobody starves:** a turn never moves, and comes at the latest when the patience is over. So no job is ever passed in
-/// the order by one that was submitted more than its patience later. Large jobs, whose patience it is that counts, go
-/// first come first served among themselves.
+/// **Nobody starves:** a turn moves only with what is believed of the job, and comes at the latest when its patience is
+/// over. So no job is ever passed in the order by one that was submitted more than its patience later. Large jobs, whose
+/// patience it is that counts, go first come first served among themselves.
 ///
 /// Sources: the ratio, W. E. Smith, Naval Research Logistics Quarterly 3, 1956; smallest area first, Carastan-Santos et
 /// al., CCGRID 2019, and Legrand, Trystram and Zrigui, IPDPS 2019; due times from a bound on the slowdown, Bender,
