@@ -75,6 +75,12 @@ public struct RunTimeEstimator: Hashable, Sendable, Codable {
         return 0
     }
 
+    /// The time within which such a job is over with four chances in five; nil where fewer than two runs of its likes
+    /// are remembered.
+    public func expectedSeconds(of features: Features, _ estimate: RunTimeEstimate) -> Double? {
+        runsRemembered(of: features) >= 2 ? estimate.quantileSeconds(0.8) : nil
+    }
+
     /// What to expect of a job that has not started.
     public func estimate(_ features: Features) -> RunTimeEstimate {
         let request = Double(max(1, features.requestedSeconds))

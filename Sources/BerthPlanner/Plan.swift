@@ -44,4 +44,4 @@ public struct Plan: Sendable {
 
 /// The rules that a plan follows; part of every decision's record, and different whenever the same cluster could be
 /// decided otherwise.
-public let planningPolicy = "lines/4"
+public let planningPolicy = "lines/5"

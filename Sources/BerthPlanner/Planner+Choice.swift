@@ -83,9 +83,10 @@ extension Planner {
     {
         var result = [(node: chosen, score: score)]
         for candidate in scored {
-            for slot in fleet.group(candidate.group)?.members.reversed() ?? []
-            where result.count < Decision.recordedCandidates && fleet.node(slot).name != chosen {
-                result.append((fleet.node(slot).name, candidate.score))
+            for slot in fleet.group(candidate.group)?.members.reversed() ?? [] {
+                guard result.count < Decision.recordedCandidates else { return result }
+                let name = fleet.nodes[slot].node.name
+                if name != chosen { result.append((name, candidate.score)) }
             }
         }
         return result

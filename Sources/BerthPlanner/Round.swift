@@ -55,12 +55,13 @@ struct Round {
     ) -> JobPriority {
         let fairShare = fairShare(of: line.account, account)
         let waited = max(0, (now - job.submitTime).inSeconds)
-        let value = outlook.score.value(waitedSeconds: waited, patienceSeconds: outlook.patienceSeconds)
-        // Ten times the score is a twelfth lower on a scale from 0 to 1.
-        let wait = max(0, 1 - Double.log10(1 + value) / 12)
+        let patience = Patience.ordinarySeconds
+        let toTurn = outlook.score.secondsToTurn(waitedSeconds: waited, patienceSeconds: patience)
+        // 0 for a large job that has just come, a half at its turn.
+        let wait = min(1, (1 - toTurn / patience) / 2)
         return JobPriority(
             tier: line.tier, isBorrowing: holdings.wouldBorrow(line.terms, configuration.planning),
-            isOverdue: waited > outlook.patienceSeconds, isReturning: line.terms.isReturning, fairShare: fairShare,
+            isOverdue: waited > patience, isReturning: line.terms.isReturning, fairShare: fairShare,
             wait: wait,
             score: configuration.planning.priority.fairShare * fairShare
                 + configuration.planning.priority.wait * wait)

@@ -13,11 +13,12 @@ import Testing
         #expect(site.plan().jobs == [urgent, early, late, spot])
     }
 
-    @Test func `a job that does not fit is passed over`() throws {
+    @Test func `a job that does not fit is passed over by one that is over before there is room for it`() throws {
         var site = try Site(.machine("a", cores: 4))
         _ = try site.given(.cores(2))
         let wide = try site.pending(.cores(3))
-        let small = try site.pending(.cores(2))
+        _ = try site.pending(.cores(2))
+        let small = try site.pending(.cores(2)) { $0.timeLimit = .seconds(3600) }
         #expect(site.plan().jobs == [small])
         try site.settle()
         #expect(site.reasons(wide).map(\.name) == ["resources"])

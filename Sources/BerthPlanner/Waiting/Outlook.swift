@@ -5,8 +5,6 @@ struct Outlook: Sendable {
     /// What it was worked out from.
     let epoch: Int
     let score: QueueScore
-    /// For how long a job is passed over at the most: a day at the least, and 300,000 s less its request at the most.
-    let patienceSeconds: Double
     /// As its submitter says; else the time that four in five of its likes stayed within, where two or more are
     /// remembered; else its limit; nil where nothing is known.
     let expectedTime: Duration?
@@ -21,16 +19,13 @@ struct Outlook: Sendable {
         } else {
             let estimate = runTimes.known.estimate(features)
             score = QueueScore(estimate, width: Self.width(request))
-            if runTimes.known.runsRemembered(of: features) >= 2 {
-                let learned = Duration.seconds(estimate.quantileSeconds(0.8))
+            if let seconds = runTimes.known.expectedSeconds(of: features, estimate) {
+                let learned = Duration.seconds(seconds)
                 expectedTime = min(learned, terms.timeLimit ?? learned)
             } else {
                 expectedTime = terms.timeLimit
             }
         }
-        var patience = Patience()
-        patience.leastWaitingSeconds = 86_400
-        patienceSeconds = patience.seconds(requestedSeconds: Double(features.requestedSeconds), load: 0)
     }
 
     /// What a job takes in cores; a GPU or a device counts as sixteen.

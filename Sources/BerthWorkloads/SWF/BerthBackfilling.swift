@@ -1,19 +1,20 @@
 import BerthModel
 import BerthPlanner
 
-/// Berth's own policy on a log: `BackfillPass` once an instant, with the order from learned run times.
+/// Berth's own policy on a log: `BackfillPass` once an instant, with order and expectations from learned run times.
 ///
 /// It sees what a scheduler sees: user, width, request and submission of each job, and run times of ended jobs alone.
 struct BerthBackfilling: SWFScheduler {
     /// What jobs ask for, or their run times where users know these.
     let believed: [Int]
     let estimates: SWFEstimates
-    private let patience = Patience()
     private var estimator = RunTimeEstimator()
     private var load = OfferedLoad()
     private var queue: [Waiting] = []
     /// Run time times width that each job was taken for when it came.
     private var expectedWork: [Double]
+    /// How long each job is expected to run; from its start on as it was expected then.
+    private var expected: [Int]
 
     private struct Waiting: Sendable {
         var job: Int
@@ -25,14 +26,14 @@ struct BerthBackfilling: SWFScheduler {
         self.believed = believed
         self.estimates = estimates
         expectedWork = Array(repeating: 0, count: believed.count)
+        expected = believed
     }
 
     mutating func submitted(_ job: Int, in pool: inout SWFPool) {
         let score = score(of: job, in: pool)
         expectedWork[job] = score.area
         load.arrived(work: score.area, capacity: Double(pool.processors), at: Double(pool.nowSeconds))
-        let seconds = patience.seconds(requestedSeconds: Double(believed[job]), load: load.value)
-        queue.append(Waiting(job: job, score: score, patienceSeconds: seconds))
+        queue.append(Waiting(job: job, score: score, patienceSeconds: Patience.seconds(load: load.value)))
     }
 
     mutating func ended(_ job: Int, in pool: inout SWFPool) {
@@ -49,7 +50,7 @@ struct BerthBackfilling: SWFScheduler {
         let free = pool.free
         guard queue.contains(where: { pool.jobs[$0.job].width <= free }) else { return }
         let candidates = queue.map { candidate($0, in: pool) }
-        let starts = BackfillPass(candidates, in: pool.profile(), at: pool.nowSeconds).starts
+        let starts = BackfillPass(candidates, in: profile(of: pool), at: pool.nowSeconds).starts
         for job in starts { pool.start(job, believedSeconds: believed[job]) }
         if !starts.isEmpty { queue.removeAll { pool.starts[$0.job] != nil } }
     }
@@ -58,17 +59,30 @@ struct BerthBackfilling: SWFScheduler {
         let job = pool.jobs[waiting.job]
         let waited = Double(pool.nowSeconds - job.submitSeconds)
         return BackfillPass.Candidate(
-            id: waiting.job, width: job.width, requested: believed[waiting.job],
-            due: job.submitSeconds + Int(waiting.patienceSeconds),
-            score: waiting.score.value(waitedSeconds: waited, patienceSeconds: waiting.patienceSeconds))
+            id: waiting.job, width: job.width, expected: expected[waiting.job],
+            score: waiting.score.secondsToTurn(waitedSeconds: waited, patienceSeconds: waiting.patienceSeconds))
     }
 
-    private func score(of job: Int, in pool: SWFPool) -> QueueScore {
-        let estimate =
-            switch estimates {
-            case .requested: estimator.estimate(features(of: job, in: pool))
-            case .exact: RunTimeEstimate(exactSeconds: Double(believed[job]))
-            }
+    /// What is expected to be free from now on. What runs longer than expected is expected to run twice as long, again
+    /// and again, but not beyond its request.
+    private func profile(of pool: SWFPool) -> AvailabilityProfile {
+        pool.profile { job, start in
+            var span = expected[job]
+            while start + span <= pool.nowSeconds { span *= 2 }
+            return start + min(span, believed[job])
+        }
+    }
+
+    /// Learns what is to be expected of a job that waits.
+    private mutating func score(of job: Int, in pool: SWFPool) -> QueueScore {
+        let estimate: RunTimeEstimate
+        switch estimates {
+        case .requested:
+            estimate = estimator.estimate(features(of: job, in: pool))
+            let seconds = estimator.expectedSeconds(of: features(of: job, in: pool), estimate)
+            expected[job] = seconds.map { min(Int($0.rounded(.up)), believed[job]) } ?? believed[job]
+        case .exact: estimate = RunTimeEstimate(exactSeconds: Double(believed[job]))
+        }
         return QueueScore(estimate, width: pool.jobs[job].width)
     }
 

@@ -67,11 +67,12 @@ struct SWFPool: Sendable {
         return end.job
     }
 
-    /// What is free from now on if every running job takes as long as is believed.
-    func profile() -> AvailabilityProfile {
+    /// What is free from now on if every running job ends when `end` says of it and its start.
+    func profile(_ end: (_ job: Int, _ start: Int) -> Int) -> AvailabilityProfile {
         var profile = AvailabilityProfile(capacity: processors, from: nowSeconds)
-        for entry in running {
-            profile.reserve(jobs[entry.job].width, at: nowSeconds, for: entry.believedEnd - nowSeconds)
+        for entry in running where entry.believedEnd > nowSeconds {
+            let end = end(entry.job, starts[entry.job] ?? nowSeconds)
+            profile.reserve(jobs[entry.job].width, at: nowSeconds, for: end - nowSeconds)
         }
         return profile
     }

@@ -2,10 +2,8 @@ import BerthPlanner
 import Testing
 
 struct BackfillPassTests {
-    private func candidate(
-        _ id: Int, width: Int, requested: Int, due: Int = 1_000_000, score: Double = 1
-    ) -> BackfillPass.Candidate {
-        BackfillPass.Candidate(id: id, width: width, requested: requested, due: due, score: score)
+    private func candidate(_ id: Int, width: Int, expected: Int, score: Double = 1) -> BackfillPass.Candidate {
+        BackfillPass.Candidate(id: id, width: width, expected: expected, score: score)
     }
 
     /// Four processors, of which three are busy until 100.
@@ -17,32 +15,32 @@ struct BackfillPassTests {
 
     @Test func `a short job starts in the gap before a wide one, a long one does not`() {
         let candidates = [
-            candidate(0, width: 4, requested: 50, score: 1), candidate(1, width: 1, requested: 200, score: 2),
-            candidate(2, width: 1, requested: 100, score: 3),
+            candidate(0, width: 4, expected: 50, score: 1), candidate(1, width: 1, expected: 200, score: 2),
+            candidate(2, width: 1, expected: 100, score: 3),
         ]
         #expect(BackfillPass(candidates, in: busy, at: 0).starts == [2])
     }
 
     @Test func `the lesser score starts first`() {
         let candidates = [
-            candidate(0, width: 1, requested: 10, score: 5), candidate(1, width: 1, requested: 10, score: 4),
+            candidate(0, width: 1, expected: 10, score: 5), candidate(1, width: 1, expected: 10, score: 4),
         ]
         #expect(BackfillPass(candidates, in: busy, at: 0).starts == [1])
     }
 
-    @Test func `no score passes a job that is overdue`() {
+    @Test func `only the first job that does not fit has a place kept`() {
         let candidates = [
-            candidate(0, width: 4, requested: 50, due: 0, score: 1e12),
-            candidate(1, width: 1, requested: 101, score: 0), candidate(2, width: 1, requested: 99, score: 1),
+            candidate(0, width: 4, expected: 50, score: 1), candidate(1, width: 3, expected: 50, score: 2),
+            candidate(2, width: 1, expected: 101, score: 3), candidate(3, width: 1, expected: 99, score: 4),
         ]
-        #expect(BackfillPass(candidates, in: busy, at: 0).starts == [2])
+        #expect(BackfillPass(candidates, in: busy, at: 0).starts == [3])
+        #expect(BackfillPass(Array(candidates.dropFirst()), in: busy, at: 0).starts == [2])
     }
 
-    @Test func `patience ends sooner for long requests and stretches under overload`() {
-        let patience = Patience()
-        let short = patience.seconds(requestedSeconds: 60, load: 0.5)
-        let long = patience.seconds(requestedSeconds: 216_000, load: 0.5)
-        #expect(long < short)
-        #expect(patience.seconds(requestedSeconds: 60, load: 3) == short * patience.longestStretch)
+    @Test func `what is wider than the pool keeps nothing from others`() {
+        let candidates = [
+            candidate(0, width: 5, expected: 50, score: 1), candidate(1, width: 1, expected: 500, score: 2),
+        ]
+        #expect(BackfillPass(candidates, in: busy, at: 0).starts == [1])
     }
 }

@@ -53,7 +53,7 @@ struct RunTimeEstimatorTests {
             [.init(seconds: 5, weight: 1), .init(seconds: 1_995, weight: 1)], requestedSeconds: 3_600)
         let steady = RunTimeEstimate(exactSeconds: 1_000)
         #expect(risky.meanSeconds == steady.meanSeconds)
-        let score = { QueueScore($0, width: 1).value(waitedSeconds: 0, patienceSeconds: 100) }
+        let score = { QueueScore($0, width: 1).secondsToTurn(waitedSeconds: 0, patienceSeconds: 100_000) }
         #expect(score(risky) < score(steady))
     }
 }

@@ -94,6 +94,21 @@ struct PlanOrderTests {
         }
     }
 
+    @Test(arguments: [(-1.0, false), (1.0, true)])
+    func `a job that has waited for its patience comes first, whatever its user has used`(
+        seconds: Double, isFirst: Bool
+    )
+        throws
+    {
+        var scene = try scene()
+        var ledger = try Ledger()
+        try ledger.used("ada", cores: 8, from: scene.now - .seconds(7200), for: .seconds(3600))
+        let large = scene.submit(.plain(.init(cpus: 4), user: "ada", expected: .seconds(86_400)))
+        scene.now = scene.now + .seconds(Patience.ordinarySeconds + seconds)
+        let short = scene.submit(.plain(.init(cpus: 4), user: "bob", expected: .seconds(60)))
+        #expect(scene.plan(ledger.facts).starts.map(\.job) == [isFirst ? large : short])
+    }
+
     @Test func `whoever was preempted comes before its peers`() throws {
         var scene = try scene()
         let stopped = scene.submit(.plain(.init(cpus: 4), queue: "spot"))
@@ -159,6 +174,6 @@ struct PlanOrderTests {
                 scene.carryOut(plan)
             }
         }
-        #expect(digests.text == "effebacb6aa65832")
+        #expect(digests.text == "35ac3011ea5f6470")
     }
 }

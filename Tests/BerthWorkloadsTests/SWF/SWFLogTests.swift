@@ -1,4 +1,5 @@
 import BerthModel
+import BerthPlanner
 import BerthWorkloads
 import Testing
 
@@ -81,8 +82,8 @@ struct SWFLogTests {
         let log = try SWFLog(text([small[0], (1, 7_200, 10, 7_200, 2)] + small.dropFirst()))
         let run = try log.simulate(.berth, estimates: .requested, protocol: .full)[0]
         let wide = try #require(run.schedule?.entries.first { $0.job == "2" })
-        // Its patience, five times stretched at most under overload, and one small request.
-        #expect(wide.start <= 5 * (300_000 - 7_200) + 260)
-        #expect(wide.start < 380_000, "It is started while small jobs still arrive.")
+        // Only small jobs that came within its patience go before it, two at a time, and more of them come than can run.
+        #expect(wide.start <= Patience.ordinarySeconds / 100 / 2 * 250 + 260)
+        #expect(wide.start > Patience.ordinarySeconds, "Until then the small ones go first.")
     }
 }
