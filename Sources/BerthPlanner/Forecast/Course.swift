@@ -19,6 +19,8 @@ struct Course {
     /// Jobs that nobody has submitted yet: who comes next, and those that have come in this course.
     private var newcomers: DrawnArrivals?
     private var newJobs: [Job.ID: Foreseen.KnownJob] = [:]
+    /// Their numbers begin here.
+    private static let firstNewJob: UInt64 = 1 << 62
     private var followers: [Job.ID: Int]
     private var comingBack: Set<AttemptID>
     /// What ended last on each node, numbered in order.
@@ -91,23 +93,23 @@ struct Course {
         }
     }
 
-    /// Numbers from here on are given to jobs that nobody has submitted yet.
-    private static let firstNewJob: UInt64 = 1 << 62
-
     private func known(_ job: Job.ID) -> Foreseen.KnownJob? { newJobs[job] ?? foreseen.job(job) }
 
     // MARK: - Time
 
     /// Goes on until all of `awaited` have started, until nothing more can happen, or until a bound is reached.
     ///
-    /// - Parameter limit: after this time nothing is looked at.
-    mutating func run(awaiting awaited: Set<Job.ID>, until limit: Timestamp? = nil) {
+    /// - Parameters:
+    ///   - limit: after this time nothing is looked at.
+    ///   - stepLimit: after so many steps it is cut; nil is as `bounds` says.
+    mutating func run(awaiting awaited: Set<Job.ID>, until limit: Timestamp? = nil, stepLimit: Int? = nil) {
         let horizon = min(start + bounds.horizon, limit ?? .distantFuture)
+        let stepLimit = stepLimit ?? bounds.stepsPerCourse
         self.awaited = awaited
         plan()
         while !self.awaited.isEmpty {
             guard let next = nextTime, next <= horizon else { return }
-            guard endCount < bounds.ends, steps < bounds.stepsPerCourse else {
+            guard endCount < bounds.ends, steps < stepLimit else {
                 isCut = true
                 return
             }
@@ -131,7 +133,10 @@ struct Course {
         }
         while let due = departures.first, due.time <= now {
             departures.removeFirst()
-            if starts[due.job] == nil { planner.withdraw(due.job) }
+            if starts[due.job] == nil {
+                planner.withdraw(due.job)
+                awaited.remove(due.job)
+            }
             mayStart = true
         }
         while let due = arrivals.first, due.time <= now {

@@ -54,19 +54,21 @@ public struct Forecast: Sendable {
 
     /// How long the job waits in drawn courses; nil where too few could be looked at.
     private func wait(of job: Job.ID, steps: Int) -> WaitForecast? {
+        let stepLimit = steps / Self.fewestCourses
         var steps = steps
         var waits: [Double] = []
-        var toldCount = 0
-        for draw in 0..<bounds.courses where steps > 0 {
+        var cutCount = 0
+        // Where the first few are all cut, so would the others be.
+        for draw in 0..<bounds.courses where steps > 0 && (cutCount < Self.fewestCourses / 2 || cutCount < draw) {
             var course = course(planner, foreseen, draw: draw)
-            course.run(awaiting: [job])
+            course.run(awaiting: [job], stepLimit: stepLimit)
             steps -= course.steps
             // From where a course was cut the job may start at once: it says that much, and no more.
             let start = course.starts[job]?.time ?? (course.isCut ? course.now : now + bounds.horizon)
             waits.append((start - now).inSeconds)
-            if !course.isCut { toldCount += 1 }
+            if course.isCut { cutCount += 1 }
         }
-        return toldCount < Self.fewestCourses ? nil : WaitForecast(draws: waits, at: now)
+        return waits.count - cutCount < Self.fewestCourses ? nil : WaitForecast(draws: waits, at: now)
     }
 
     /// With fewer courses than this a band would say little.

@@ -15,7 +15,7 @@ public struct ForecastBounds: Hashable, Sendable {
     public var steps: Int
 
     public init(
-        horizon: Duration = .seconds(30 * 86_400), ends: Int = 5_000, courses: Int = 40, steps: Int = 400_000
+        horizon: Duration = .seconds(30 * 86_400), ends: Int = 5_000, courses: Int = 40, steps: Int = 300_000
     ) {
         self.horizon = horizon
         self.ends = ends
@@ -23,6 +23,6 @@ public struct ForecastBounds: Hashable, Sendable {
         self.steps = steps
     }
 
-    /// No course takes more than a quarter of the answer's steps.
+    /// The course in which all goes as expected takes no more than a quarter of the answer's steps.
     var stepsPerCourse: Int { steps / 4 }
 }
