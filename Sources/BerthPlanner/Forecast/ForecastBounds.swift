@@ -3,8 +3,7 @@ import BerthModel
 /// How far a forecast looks, and how much work it may be.
 ///
 /// A step is one line of equal jobs looked at in one plan, about a microsecond; a start counts as 32 of them, an end or a
-/// newcomer as 16. On a fleet of a few hundred nodes the bounds below keep an answer well below a second; what they cut is
-/// told.
+/// newcomer as 16. On a fleet of a few hundred nodes the bounds below keep an answer below a second; what they cut is told.
 public struct ForecastBounds: Hashable, Sendable {
     public var horizon: Duration
     /// Ends of attempts in one course.
