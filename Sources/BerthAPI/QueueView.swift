@@ -46,10 +46,14 @@ public struct WhyView: Codable, Sendable, Hashable {
     @Nullable public var node: String?
     /// Of a job that waits: when it is expected to start; null where it does not within 30 days, or not by itself.
     @Nullable public var predictedStart: String?
+    /// The same if nobody else came: what the starts of `alternatives` compare with.
+    @Nullable public var undisturbedStart: String?
     /// The job whose end lets it start.
     @Nullable public var behind: String?
     /// By percent: "50", "80", "95".
     public var bands: [String: BandView] = [:]
+    /// How many earlier predictions the bands were corrected by.
+    @Nullable public var bandOutcomes: Int?
     /// Whether the forecast had to end before its 30 days, because it would have been too much work.
     public var forecastIsCut = false
     /// Earlier starts that one change of the job's own request would bring if it were submitted anew; the earliest first.

@@ -37,6 +37,8 @@ public actor Controller: Service {
     var dataRelay = DataRelay()
     private var watchers: [Job.ID: [UInt64: Watcher]] = [:]
     private var nextWatcher: UInt64 = 1
+    /// Foresees how long a job will wait.
+    var foreseeing: Task<Void, Never>?
 
     /// Somebody who waits for a job.
     private struct Watcher {
@@ -88,6 +90,7 @@ public actor Controller: Service {
         wake.yield()
         for await _ in wakeUps.cancelOnGracefulShutdown() { try await round() }
         alarm?.task.cancel()
+        foreseeing?.cancel()
         for request in inbox { request.fail(.unavailable("The controller is shutting down. Try again.")) }
         inbox = []
         for link in links.values { link.finish() }
@@ -123,6 +126,7 @@ public actor Controller: Service {
             links.removeValue(forKey: node)?.finish()
         }
         for job in Set(events.compactMap(\.job)) { notifyWatchers(of: job) }
+        foreseeWait(after: events, at: time)
         wake(at: next)
         do { try await journal.takeSnapshotIfDue(dispatcher.cluster) } catch {
             logger.warning("No snapshot could be taken; a restart will take longer.", metadata: ["error": "\(error)"])

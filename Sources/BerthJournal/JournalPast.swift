@@ -107,7 +107,8 @@ public struct JournalPast: Sendable {
 
     // MARK: - Predictions
 
-    /// Predicts, from what was true when they came, the starts of the last jobs that waited for more than a second.
+    /// Predicts, from what was true when they came, the starts of the last jobs that waited for more than a second. Those
+    /// that have not started and are not held are among them: until when they waited is known.
     ///
     /// - Complexity: replays the journal once, and makes a forecast for each job.
     public func calibration(jobs count: Int) throws -> Calibration {
@@ -116,10 +117,12 @@ public struct JournalPast: Sendable {
                 database,
                 sql: """
                     SELECT j.id, j.submitted_us, min(a.planned_us) AS planned_us,
+                      coalesce(min(a.planned_us), j.ended_us,
+                        (SELECT time_us FROM event ORDER BY seq DESC LIMIT 1)) AS waited_us,
                       (SELECT min(seq) FROM event WHERE job_id = j.id AND kind = 'submitted') AS seq
-                      FROM job j JOIN attempt a ON a.job_id = j.id
-                      GROUP BY j.id HAVING min(a.planned_us) - j.submitted_us > 1000000
-                      ORDER BY planned_us DESC LIMIT ?
+                      FROM job j LEFT JOIN attempt a ON a.job_id = j.id WHERE j.state <> 'held'
+                      GROUP BY j.id HAVING waited_us - j.submitted_us > 1000000
+                      ORDER BY j.id DESC LIMIT ?
                     """, arguments: [count]
             ).sorted { ($0["seq"] as Int64) < ($1["seq"] as Int64) }
             var places = rows[...]
@@ -130,9 +133,11 @@ public struct JournalPast: Sendable {
                     for: Job.ID(UInt64(row["id"] as Int64)), in: cluster,
                     at: Timestamp(microseconds: row["submitted_us"]))
                 // A job that was held or waited for others had nothing to be told.
-                if prediction.start != nil || !prediction.bands.isEmpty {
-                    samples.append(.init(prediction: prediction, start: Timestamp(microseconds: row["planned_us"])))
-                }
+                guard prediction.start != nil else { return }
+                let start = (row["planned_us"] as Int64?).map(Timestamp.init(microseconds:))
+                let end = Timestamp(microseconds: row["waited_us"])
+                let outcome = start.map(Calibration.Sample.Outcome.started) ?? .waited(until: end)
+                samples.append(.init(prediction: prediction, outcome: outcome))
             }
             return Calibration(samples)
         }

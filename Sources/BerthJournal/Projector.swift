@@ -15,6 +15,7 @@ final class Projector {
         switch recorded.event {
         case .configured: break
         case .submitted(let submission): try submitted(submission, recorded)
+        case .foreseen: break  // The event itself is the record.
         case .reopened(let submission, by: _): try reopened(submission)
         case .held(let job, by: _): try hold(job, nil)
         case .released(let job, by: _): try release(job)

@@ -9,6 +9,7 @@ extension Cluster {
             job.hold = hold
             job.isOnProbation = false
         }
+        forecasts.withdraw(id, at: time)
         if let job = jobs[id] { families.setProbation(false, of: id, job.family, at: time) }
     }
 

@@ -14,6 +14,9 @@ public struct Cluster: Hashable, Sendable, Codable {
     public private(set) var usage = UsageLedger()
     public private(set) var runTimes = RunTimeKnowledge()
     public private(set) var requests = RequestHistory()
+    public private(set) var submissions = SubmissionHistory()
+    /// How well it was foreseen when jobs would start.
+    public internal(set) var forecasts = ForecastRecord()
     /// Which jobs are of which family, and how those do.
     public internal(set) var families = FamilyLedger()
     /// Tasks that hold resources, by queue and by queue and user.
@@ -77,6 +80,7 @@ public struct Cluster: Hashable, Sendable, Codable {
         switch event {
         case .configured(let configuration): configure(configuration)
         case .submitted(let submission): try insert(submission, event, at: time)
+        case .foreseen(let job, let forecast): try foresee(job, forecast, event)
         case .reopened(let submission, by: _): try insert(submission, event, at: time)
         case .held(let job, by: _): try hold(job, nil, event, at: time)
         case .released(let job, by: _): try release(job, event, at: time)
@@ -152,6 +156,15 @@ public struct Cluster: Hashable, Sendable, Codable {
         for dependency in job.waitsFor { dependents[dependency.job, default: []].insert(job.id) }
         if nextJob <= job.id { nextJob = job.id.next }
         requests.observe(job.specification.resources)
+        submissions.observe(submission, at: time)
+    }
+
+    private mutating func foresee(_ id: Job.ID, _ forecast: WaitForecast, _ event: ClusterEvent)
+        throws(IllegalTransition)
+    {
+        try require(jobs[id] != nil, event, "there is no job \(id) that has not ended")
+        try require(jobs[id]?.hasStarted == false, event, "job \(id) has started")
+        forecasts.expect(id, forecast)
     }
 
     private mutating func start(_ attempt: Attempt, _ event: ClusterEvent, at time: Timestamp)
@@ -183,6 +196,7 @@ public struct Cluster: Hashable, Sendable, Codable {
             }
         }
         nextFence = attempt.fence + 1
+        forecasts.start(id.job, at: time)
         try existing(id.job, event) { job in
             job.untouched.remove(index)
             if before != nil { job.waitingAgain -= 1 }
@@ -378,6 +392,7 @@ public struct Cluster: Hashable, Sendable, Codable {
     private mutating func retire(_ job: Job, at time: Timestamp) {
         guard !job.hasWaitingTasks, job.active == 0 else { return }
         jobs[job.id] = nil
+        forecasts.withdraw(job.id, at: time)
         families.leave(job.id, job.family, at: time)
         hopeless.remove(job.id)
         for dependency in job.waitsFor { dependents[dependency.job]?.remove(job.id) }
@@ -447,6 +462,7 @@ extension ClusterEvent {
         switch self {
         case .configured: "configured"
         case .submitted: "submitted"
+        case .foreseen: "foreseen"
         case .reopened: "reopened"
         case .held: "held"
         case .released: "released"
@@ -473,7 +489,9 @@ extension ClusterEvent {
     public var job: Job.ID? {
         switch self {
         case .submitted(let submission), .reopened(let submission, by: _): submission.id
-        case .held(let job, by: _), .released(let job, by: _), .tasksEnded(let job, _, _, by: _): job
+        case .held(let job, by: _), .released(let job, by: _), .tasksEnded(let job, _, _, by: _),
+            .foreseen(let job, _):
+            job
         case .started(let attempt, _): attempt.id.task.job
         case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
             .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _),

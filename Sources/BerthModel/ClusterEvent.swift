@@ -3,6 +3,8 @@ public enum ClusterEvent: Hashable, Sendable, Codable {
     /// The queues were set.
     case configured(ClusterConfiguration)
     case submitted(Submission)
+    /// It was foreseen how long a job that waits will wait yet.
+    case foreseen(job: Job.ID, WaitForecast)
     /// An ended job is run again.
     case reopened(Submission, by: String)
     case held(job: Job.ID, by: String)

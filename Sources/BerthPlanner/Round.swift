@@ -35,6 +35,8 @@ struct Round {
     static let mostWaitsForFaster = 32
     /// By the account's number.
     private var shares: [Double?] = []
+    /// What all have used; nil until it is asked for.
+    private var usage: (byProject: [String: Double], usersByProject: [String: Int], all: Double)?
 
     /// Room on a node that is kept free for a job.
     struct Kept {
@@ -73,7 +75,8 @@ struct Round {
         if number < shares.count, let known = shares[number] { return known }
         let project = account.project
         let planning = configuration.planning
-        let usage = facts.usage.totals(at: now, halfLife: planning.fairShare.halfLife)
+        let usage = self.usage ?? facts.usage.totals(at: now, halfLife: planning.fairShare.halfLife)
+        self.usage = usage
         let weight = planning.fairShare.projectShares[project] ?? 1
         let weights = usage.byProject.keys.sorted().reduce(usage.byProject[project] == nil ? weight : 0) {
             $0 + (planning.fairShare.projectShares[$1] ?? 1)

@@ -68,7 +68,7 @@ public struct ClusterPlanner: Sendable {
             touchedNodes.insert(registration.name)
             touchedJobs.formUnion(avoidances.keys)
             avoidances = [:]
-        case .submitted, .reopened, .held, .released, .tasksEnded, .nodeFaulted: break
+        case .submitted, .foreseen, .reopened, .held, .released, .tasksEnded, .nodeFaulted: break
         }
     }
 
@@ -327,6 +327,16 @@ extension PlanningFacts {
 }
 
 extension WaitingTerms {
+    /// Those of a job like one that came some time ago.
+    init(_ past: SubmissionHistory.Entry, in configuration: ClusterConfiguration) {
+        let queue = configuration.queue(past.queue)
+        let rule = PlacementRule(constraints: past.constraints, queue: past.queue, queueNodes: queue?.nodes)
+        self.init(
+            shapes: [TaskShape(request: past.request, rule: rule)], queue: past.queue, user: past.user,
+            project: past.project, name: past.name, expectedTime: past.expectedTime,
+            timeLimit: past.timeLimit ?? queue?.defaultTime ?? queue?.maximumTime)
+    }
+
     init(
         _ job: Job, isReturning: Bool, avoiding avoided: [NodeName] = [], in configuration: ClusterConfiguration
     ) {

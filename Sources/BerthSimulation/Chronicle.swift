@@ -53,9 +53,8 @@ package struct Chronicle: Sendable {
         case .attemptEnded(let attempt, let end, then: let disposition): try ended(attempt, end, disposition)
         case .tasksEnded(let job, let tasks, let outcome, by: _):
             for index in tasks { try count(outcome.state, TaskID(job: job, index: index)) }
-        case .launched, .reported, .stopping, .memberEnded, .nodeJoined, .nodeReturned, .nodeLost, .nodeFaulted,
-            .nodeDrained, .nodeUndrained,
-            .staleAttemptEnded:
+        case .foreseen, .launched, .reported, .stopping, .memberEnded, .nodeJoined, .nodeReturned, .nodeLost,
+            .nodeFaulted, .nodeDrained, .nodeUndrained, .staleAttemptEnded:
             break
         }
     }

@@ -100,11 +100,13 @@ extension WhyView {
     /// What the job can expect.
     mutating func add(_ prospect: JobProspect) {
         predictedStart = prospect.prediction.start?.description
+        undisturbedStart = prospect.prediction.undisturbed?.description
         behind = prospect.prediction.behind?.description
         bands = Dictionary(
             prospect.prediction.bands.map {
                 ("\($0.percent)", BandView(from: $0.from?.description, to: $0.to?.description))
             }, uniquingKeysWith: { first, _ in first })
+        bandOutcomes = prospect.prediction.bands.isEmpty ? nil : prospect.prediction.outcomes
         forecastIsCut = prospect.prediction.isCut
         alternatives = prospect.alternatives.map {
             AlternativeView(

@@ -97,6 +97,7 @@ import Testing
             .jobsHeld(jobs: [Job.ID(1), Job.ID(3)], familyHold), .jobsHeld(jobs: [], lossHold),
             .familyReleased(family, jobs: [Job.ID(1)]),
             .nodeDrained("n1", Node.Drain(reason: "r", by: "berth", evidence: [trouble])),
+            .foreseen(job: Job.ID(1), WaitForecast(draws: [1, 60, 0.3], at: .epoch)),
             .reopened(submission, by: "ada"), .held(job: Job.ID(1), by: "ada"), .released(job: Job.ID(1), by: "ada"),
             .started(given, decision), .launched(attempt: attempt, launch), .reported(attempt: attempt, report),
             .stopping(attempt: attempt, .preempted, by: "ada"),
@@ -119,7 +120,7 @@ import Testing
         let kinds: Set = [
             "configured", "submitted", "reopened", "held", "released", "started", "launched", "reported", "stopping",
             "jobsHeld", "familyReleased", "attemptEnded", "tasksEnded", "nodeJoined", "nodeReturned", "nodeLost",
-            "nodeDrained", "nodeUndrained",
+            "nodeDrained", "nodeUndrained", "foreseen",
             "staleAttemptEnded",
         ]
         #expect(Set(try Self.events().map(\.name)) == kinds)

@@ -33,6 +33,8 @@ struct ControlRoom {
     /// Why a job that is there waits.
     mutating func waitReasons(for job: Job) -> [WaitReason] { dispatcher.waitReasons(for: job, at: now) }
 
+    mutating func note(_ forecast: WaitForecast, of job: Job.ID) { dispatcher.note(forecast, of: job, at: now) }
+
     mutating func wait(_ duration: Duration) { now = now + duration }
 
     // MARK: - Users

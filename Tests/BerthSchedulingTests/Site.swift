@@ -12,7 +12,9 @@ struct Site {
         for machine in machines { try apply(.nodeJoined(machine)) }
     }
 
-    mutating func apply(_ event: ClusterEvent) throws { try cluster.apply(event, at: .epoch) }
+    mutating func apply(_ event: ClusterEvent, at time: Timestamp = .epoch) throws {
+        try cluster.apply(event, at: time)
+    }
 
     /// A job that waits, submitted a little later than the one before.
     mutating func pending(
@@ -22,7 +24,7 @@ struct Site {
         clock += 1
         let submission = Submission.plain(
             cluster.nextJob, resources, queue: queue, user: user, at: time ?? Timestamp(microseconds: clock), change)
-        try apply(.submitted(submission))
+        try apply(.submitted(submission), at: time ?? .epoch)
         return submission.id
     }
 

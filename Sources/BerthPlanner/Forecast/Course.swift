@@ -2,7 +2,7 @@ import BerthModel
 import HeapModule
 
 /// One course that things may take from now on: a copy of the planner, run forward in virtual time. What runs ends, what
-/// it held is free again, and a plan is made at each such instant.
+/// it held is free again, and a plan is made at each such instant. In a drawn course jobs come as well.
 struct Course {
     private var planner: Planner
     private var facts: PlanningFacts
@@ -11,12 +11,16 @@ struct Course {
     /// Which of the drawn courses this is; nil for the one in which all runs as long as is expected.
     private let draw: Int?
     private let start: Timestamp
-    private var now: Timestamp
     private var ends = Heap<End>()
     private var live: [AttemptID: Live] = [:]
     private var arrivals: ArraySlice<Foreseen.Arrival>
     private var departures: ArraySlice<Foreseen.Departure>
     private var borders: ArraySlice<Timestamp>
+    /// Jobs that nobody has submitted yet: who comes next, and those that have come in this course.
+    private var newcomers: DrawnArrivals?
+    private var newJobs: [Job.ID: Foreseen.KnownJob] = [:]
+    /// Their numbers begin here.
+    private static let firstNewJob: UInt64 = 1 << 62
     private var followers: [Job.ID: Int]
     private var comingBack: Set<AttemptID>
     /// What ended last on each node, numbered in order.
@@ -29,6 +33,8 @@ struct Course {
     /// First starts, by job.
     private(set) var starts: [Job.ID: Start] = [:]
     private(set) var preemptions: [Plan.Preemption] = []
+    /// Where it is.
+    private(set) var now: Timestamp
     /// Lines looked at so far.
     private(set) var steps = 0
     /// Whether a bound, and not the end of all that is foreseen, ended it.
@@ -70,6 +76,7 @@ struct Course {
         borders =
             Set(planner.configuration.planning.reservations.flatMap { [$0.start, $0.end] }).filter { $0 > now }
             .sorted()[...]
+        newcomers = draw.flatMap { DrawnArrivals(foreseen.past, until: now, draw: $0) }
         followers = foreseen.followers
         comingBack = foreseen.comingBack
         for node in planner.fleet.nodes where node.node.isUp {
@@ -86,50 +93,76 @@ struct Course {
         }
     }
 
+    private func known(_ job: Job.ID) -> Foreseen.KnownJob? { newJobs[job] ?? foreseen.job(job) }
+
     // MARK: - Time
 
     /// Goes on until all of `awaited` have started, until nothing more can happen, or until a bound is reached.
     ///
-    /// - Parameter limit: after this time nothing is looked at.
-    mutating func run(awaiting awaited: Set<Job.ID>, until limit: Timestamp? = nil) {
+    /// - Parameters:
+    ///   - limit: after this time nothing is looked at.
+    ///   - stepLimit: after so many steps it is cut; nil is as `bounds` says.
+    mutating func run(awaiting awaited: Set<Job.ID>, until limit: Timestamp? = nil, stepLimit: Int? = nil) {
         let horizon = min(start + bounds.horizon, limit ?? .distantFuture)
+        let stepLimit = stepLimit ?? bounds.stepsPerCourse
         self.awaited = awaited
         plan()
         while !self.awaited.isEmpty {
             guard let next = nextTime, next <= horizon else { return }
-            guard endCount < bounds.ends, steps < bounds.stepsPerCourse else {
+            guard endCount < bounds.ends, steps < stepLimit else {
                 isCut = true
                 return
             }
             now = max(now, next)
-            takeDue()
-            plan()
+            if takeDue() { plan() }
         }
     }
 
     private var nextTime: Timestamp? {
-        [ends.min?.time, arrivals.first?.time, departures.first?.time, borders.first].compactMap { $0 }.min()
+        [ends.min?.time, arrivals.first?.time, newcomers?.next.time, departures.first?.time, borders.first]
+            .compactMap { $0 }.min()
     }
 
-    private mutating func takeDue() {
+    /// - Returns: whether anybody may start by it.
+    private mutating func takeDue() -> Bool {
+        var mayStart = false
         while let due = ends.min, due.time <= now {
             ends.removeMin()
             if live[due.attempt]?.end == due.time { finish(due.attempt) }
+            mayStart = true
         }
         while let due = departures.first, due.time <= now {
             departures.removeFirst()
-            if starts[due.job] == nil { planner.withdraw(due.job) }
+            if starts[due.job] == nil {
+                planner.withdraw(due.job)
+                awaited.remove(due.job)
+            }
+            mayStart = true
         }
         while let due = arrivals.first, due.time <= now {
             arrivals.removeFirst()
-            if let known = foreseen.job(due.job) { planner.add(due.tasks, of: due.job, known, at: now) }
+            if let known = known(due.job) { planner.add(due.tasks, of: due.job, known, at: now) }
+            mayStart = true
         }
-        while let border = borders.first, border <= now { borders.removeFirst() }
+        while let border = borders.first, border <= now {
+            borders.removeFirst()
+            mayStart = true
+        }
+        while let due = newcomers?.next, due.time <= now {
+            newcomers?.advance()
+            let id = Job.ID(Self.firstNewJob + UInt64(newJobs.count))
+            let known = Foreseen.KnownJob(submitTime: now, terms: due.terms)
+            newJobs[id] = known
+            planner.add(due.tasks, of: id, known, at: now)
+            steps += 16
+            if !mayStart { mayStart = planner.mayStart(id) }
+        }
+        return mayStart
     }
 
     private mutating func plan() {
         let plan = planner.plan(facts, at: now)
-        steps += 16 + planner.lines.lines.count + 4 * plan.starts.count
+        steps += 16 + planner.lines.lines.count + 32 * plan.starts.count
         for start in plan.starts { begin(start) }
         for victim in plan.preemptions.flatMap(\.victims) { stop(victim) }
         preemptions += plan.preemptions
@@ -165,6 +198,7 @@ struct Course {
     private mutating func finish(_ id: AttemptID) {
         guard let ended = live.removeValue(forKey: id) else { return }
         endCount += 1
+        steps += 16
         let job = id.task.job
         planner.end(id, on: ended.parts.map(\.node), at: now)
         for part in ended.parts {
@@ -172,10 +206,10 @@ struct Course {
             charge(ended.attempt, for: part, -1)
         }
         if comingBack.remove(id) != nil {
-            guard var known = foreseen.job(job) else { return }
+            guard var known = known(job) else { return }
             known.terms.isReturning = true
             planner.add(1, of: job, known, at: now)
-        } else if let left = followers[job], left > 0, let known = foreseen.job(job) {
+        } else if let left = followers[job], left > 0, let known = known(job) {
             followers[job] = left - 1
             planner.add(1, of: job, known, at: now)
         }
@@ -193,7 +227,7 @@ struct Course {
     private func end(of attempt: RunningAttempt) -> Timestamp {
         let expected = attempt.expectedEnd(at: now)
         guard !attempt.isStopping else { return expected }
-        let known = foreseen.job(attempt.id.task.job)
+        let known = known(attempt.id.task.job)
         let belief =
             known.map { RunTimeBelief($0.terms, facts.runTimes) }
             ?? RunTimeBelief(stated: attempt.expectedTime, limit: attempt.timeLimit)

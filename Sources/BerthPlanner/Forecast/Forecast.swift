@@ -6,7 +6,7 @@ public import BerthModel
 /// Deterministic: the same planner, facts and time give the same answer.
 ///
 /// Source: predicting start times by simulating the scheduler on run time estimates, Smith, Taylor and Foster, JSSPP
-/// 1999; the bands from drawn run times are ours.
+/// 1999; the bands from drawn run times and arrivals are ours.
 public struct Forecast: Sendable {
     private let planner: Planner
     private let facts: PlanningFacts
@@ -43,17 +43,36 @@ public struct Forecast: Sendable {
         guard canStart(job) else { return StartPrediction(start: nil) }
         var expected = course(planner, foreseen)
         expected.run(awaiting: [job])
-        var steps = expected.steps
-        var draws: [Timestamp?] = []
-        for draw in 0..<bounds.courses where steps < bounds.steps {
-            var course = course(planner, foreseen, draw: draw)
-            course.run(awaiting: [job])
-            steps += course.steps
-            if !course.isCut { draws.append(course.starts[job]?.time) }
+        // What does not start when nobody else comes waits for something that is not foreseen.
+        guard let start = expected.starts[job] else { return StartPrediction(start: nil, isCut: expected.isCut) }
+        var prediction = StartPrediction(start: start.time, behind: start.after)
+        if let wait = wait(of: job, steps: bounds.steps - expected.steps) {
+            prediction.add(wait, foreseen.record, at: now, horizon: now + bounds.horizon)
         }
-        let start = expected.starts[job]
-        return StartPrediction(start: start?.time, behind: start?.after, draws: draws, isCut: expected.isCut)
+        return prediction
     }
+
+    /// How long the job waits in drawn courses; nil where too few could be looked at.
+    private func wait(of job: Job.ID, steps: Int) -> WaitForecast? {
+        let stepLimit = steps / Self.fewestCourses
+        var steps = steps
+        var waits: [Double] = []
+        var cutCount = 0
+        // Where the first few are all cut, so would the others be.
+        for draw in 0..<bounds.courses where steps > 0 && (cutCount < Self.fewestCourses / 2 || cutCount < draw) {
+            var course = course(planner, foreseen, draw: draw)
+            course.run(awaiting: [job], stepLimit: stepLimit)
+            steps -= course.steps
+            // From where a course was cut the job may start at once: it says that much, and no more.
+            let start = course.starts[job]?.time ?? (course.isCut ? course.now : now + bounds.horizon)
+            waits.append((start - now).inSeconds)
+            if course.isCut { cutCount += 1 }
+        }
+        return waits.count - cutCount < Self.fewestCourses ? nil : WaitForecast(draws: waits, at: now)
+    }
+
+    /// With fewer courses than this a band would say little.
+    private static let fewestCourses = 8
 
     /// When the job would start, if all goes as expected, were it submitted anew with other terms at this moment.
     ///

@@ -10,6 +10,10 @@ public struct Foreseen: Sendable {
     public var followers: [Job.ID: Int] = [:]
     /// Attempts that are being stopped and whose tasks wait again afterwards.
     public var comingBack: Set<AttemptID> = []
+    /// The jobs that came last: a sample of those that are yet to come.
+    public var past = Past()
+    /// How earlier forecasts came out.
+    public var record = ForecastRecord()
     /// Looks up a job that waits or runs.
     public var job: @Sendable (Job.ID) -> KnownJob?
 
@@ -34,6 +38,32 @@ public struct Foreseen: Sendable {
             self.time = time
             self.job = job
             self.tasks = tasks
+        }
+    }
+
+    /// All that came from some time on.
+    public struct Past: Sendable {
+        public let start: Timestamp
+        /// The oldest first.
+        let arrivals: [Arrival]
+
+        public struct Arrival: Sendable {
+            public var time: Timestamp
+            public var terms: WaitingTerms
+            public var tasks: Int
+
+            public init(time: Timestamp, terms: WaitingTerms, tasks: Int) {
+                self.time = time
+                self.terms = terms
+                self.tasks = tasks
+            }
+        }
+
+        /// - Parameter arrivals: in any order; a clock may have been set back.
+        public init(from start: Timestamp = .epoch, _ arrivals: [Arrival] = []) {
+            let order = arrivals.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }
+            self.arrivals = order.map(\.element)
+            self.start = min(start, self.arrivals.first?.time ?? start)
         }
     }
 

@@ -40,6 +40,14 @@ extension Planner {
         put(WaitingJob(id: job, submitTime: known.submitTime, tasks: waiting + tasks), known.terms, at: now)
     }
 
+    /// Whether a job in line may start at once: where it may not, and nothing else has changed, there is nothing to plan.
+    mutating func mayStart(_ id: Job.ID) -> Bool {
+        guard let (line, _) = lines.line(of: id) else { return false }
+        takeNewGroups()
+        return lines.lines[line].tier > holdings.lowestPreemptibleTier ?? .max || holdings.hasBorrowers
+            || lines.lines[line].shapes.contains { shapes.mayFit($0, fleet) }
+    }
+
     /// A waiting job's place in line comes from this; nil where it is not in line.
     public mutating func priority(of id: Job.ID, _ facts: PlanningFacts, at now: Timestamp) -> JobPriority? {
         guard let (line, job) = lines.line(of: id) else { return nil }

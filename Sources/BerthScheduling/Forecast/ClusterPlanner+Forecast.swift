@@ -21,6 +21,13 @@ extension ClusterPlanner {
                     terms: WaitingTerms(job, isReturning: false, in: cluster.configuration))
             }
         }
+        foreseen.past = Foreseen.Past(
+            from: cluster.submissions.start(at: now),
+            cluster.submissions.entries.map { entry in
+                Foreseen.Past.Arrival(
+                    time: entry.time, terms: WaitingTerms(entry, in: cluster.configuration), tasks: entry.tasks)
+            })
+        foreseen.record = cluster.forecasts
         for job in cluster.jobs.values {
             for task in job.active > 0 ? Array(job.tasks.values) : [] {
                 guard case .stopping(let attempt, let reason, _) = task.state, reason.runsAgain else { continue }

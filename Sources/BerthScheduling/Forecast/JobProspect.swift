@@ -30,7 +30,7 @@ extension ClusterPlanner {
         let prediction = forecast(cluster, at: now, bounds).start(of: job.id)
         return JobProspect(
             prediction: prediction, priority: place?.priority, jobsAhead: place?.jobsAhead,
-            alternatives: alternatives(of: job, before: prediction.start, in: cluster, at: now, bounds))
+            alternatives: alternatives(of: job, before: prediction.undisturbed, in: cluster, at: now, bounds))
     }
 
     private mutating func alternatives(

@@ -102,6 +102,21 @@ extension Dispatcher {
         guard let job = cluster.jobs[id], job.hasWaitingTasks else { return nil }
         return planner.prospect(of: job, in: cluster, at: now)
     }
+
+    /// How long a job that waits will wait yet; nil where that cannot be told.
+    ///
+    /// - Complexity: as a forecast's, which see: for a copy, beside the rounds.
+    public mutating func waitForecast(of id: Job.ID, at now: Timestamp) -> WaitForecast? {
+        guard cluster.jobs[id]?.hasWaitingTasks == true else { return nil }
+        return planner.forecast(cluster, at: now).start(of: id).wait
+    }
+
+    /// Records how long a job was foreseen to wait, so that later forecasts learn from what comes of it. Of one that has
+    /// started meanwhile, or is held, nothing is to be learned.
+    public mutating func note(_ forecast: WaitForecast, of id: Job.ID, at now: Timestamp) {
+        guard let job = cluster.jobs[id], !job.hasStarted, !job.isHeld else { return }
+        record(.foreseen(job: id, forecast), at: now)
+    }
 }
 
 extension NodeRegistration {

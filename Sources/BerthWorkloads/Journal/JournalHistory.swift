@@ -38,7 +38,7 @@ public struct JournalHistory: Sendable {
             if case .ended = disposition { isFinal = true }
             change(attempt.task.job) { $0.end(attempt, end, isFinal: isFinal, at: time) }
         case .tasksEnded(let job, let tasks, _, by: _): change(job) { $0.endTasks(tasks.count, at: time) }
-        case .reported, .memberEnded, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained, .nodeUndrained,
+        case .foreseen, .reported, .memberEnded, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained, .nodeUndrained,
             .staleAttemptEnded:
             break
         }

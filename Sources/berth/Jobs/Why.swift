@@ -63,10 +63,13 @@ struct Why: AsyncParsableCommand {
             guard let from = band.from else { continue }
             print("    \(percent) % sure: \(Self.moment(from)) to \(band.to.map(Self.moment) ?? "beyond 30 days")")
         }
+        if let outcomes = why.bandOutcomes, outcomes > 0 {
+            print("    as it came out for the last \(outcomes.counted("job")) of which it was predicted")
+        }
         guard !why.alternatives.isEmpty else { return }
-        print("Submitted anew with one change it would start")
+        print("Submitted anew with one change, and if nobody else came, it would start")
         for other in why.alternatives { print("  → \(Self.moment(other.start)) with \(other.option)") }
-        if let start = why.predictedStart { print("    \(Self.moment(start)) as it is") }
+        if let start = why.undisturbedStart { print("    \(Self.moment(start)) as it is") }
     }
 
     /// What else its place in line comes from.

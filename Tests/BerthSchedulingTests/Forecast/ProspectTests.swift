@@ -77,9 +77,9 @@ struct ProspectTests {
         let now = Timestamp.epoch + .seconds(30)
         var planner = ClusterPlanner(site.cluster)
         let prospect = planner.prospect(of: job, in: site.cluster, at: now)
-        #expect(prospect.prediction.start == (try start(of: job.id, in: site.cluster, at: now)))
+        #expect(prospect.prediction.undisturbed == (try start(of: job.id, in: site.cluster, at: now)))
         for alternative in prospect.alternatives {
-            #expect(prospect.prediction.start.map { alternative.start < $0 } ?? true)
+            #expect(prospect.prediction.undisturbed.map { alternative.start < $0 } ?? true)
             var other = site.cluster
             let cancelled = Outcome(state: .cancelled, reason: .cancelled)
             try other.apply(.tasksEnded(job: job.id, tasks: job.untouched, cancelled, by: "ada"), at: now)
