@@ -67,7 +67,7 @@ struct BerthBackfilling: SWFScheduler {
     /// and again, but not beyond its request.
     private func profile(of pool: SWFPool) -> AvailabilityProfile {
         pool.profile { job, start in
-            var span = expected[job]
+            var span = max(1, expected[job])
             while start + span <= pool.nowSeconds { span *= 2 }
             return start + min(span, believed[job])
         }
@@ -80,7 +80,7 @@ struct BerthBackfilling: SWFScheduler {
         case .requested:
             estimate = estimator.estimate(features(of: job, in: pool))
             let seconds = estimator.expectedSeconds(of: features(of: job, in: pool), estimate)
-            expected[job] = seconds.map { min(Int($0.rounded(.up)), believed[job]) } ?? believed[job]
+            expected[job] = seconds.map { max(1, min(Int($0.rounded(.up)), believed[job])) } ?? believed[job]
         case .exact: estimate = RunTimeEstimate(exactSeconds: Double(believed[job]))
         }
         return QueueScore(estimate, width: pool.jobs[job].width)

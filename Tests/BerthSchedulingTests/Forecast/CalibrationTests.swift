@@ -16,7 +16,9 @@ import Testing
 
         for percent in StartPrediction.percents {
             let part = try #require(coverage[percent])
-            #expect(abs(part - Double(percent) / 100) < 0.07, "\(percent) % bands hold \(part) of the starts")
+            // Some two hundred starts, of which many hang together. Where only run times are drawn and nothing is corrected,
+            // the wider two miss by 11 and 12 points.
+            #expect(abs(part - Double(percent) / 100) < 0.1, "\(percent) % bands hold \(part) of the starts")
         }
     }
 
