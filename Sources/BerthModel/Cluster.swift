@@ -15,6 +15,8 @@ public struct Cluster: Hashable, Sendable, Codable {
     public private(set) var runTimes = RunTimeKnowledge()
     public private(set) var requests = RequestHistory()
     public private(set) var submissions = SubmissionHistory()
+    /// Where jobs that name a pool need not wait for it.
+    public internal(set) var warmSlots = WarmSlots()
     /// How well it was foreseen when jobs would start.
     public internal(set) var forecasts = ForecastRecord()
     /// Which jobs are of which family, and how those do.
@@ -97,7 +99,9 @@ public struct Cluster: Hashable, Sendable, Codable {
         case .tasksEnded(let job, let tasks, let outcome, by: _): try end(job, tasks, outcome, event, at: time)
         case .nodeJoined(let registration): join(registration)
         case .nodeReturned(let node): try existing(node, event) { $0.isUp = true }
-        case .nodeLost(let node): try existing(node, event) { $0.isUp = false }
+        case .nodeLost(let node):
+            try existing(node, event) { $0.isUp = false }
+            warmSlots.lost(node)
         case .nodeFaulted(let node, let fault): try take(fault, of: node, event)
         case .nodeDrained(let node, let drain): try existing(node, event) { $0.drain = drain }
         case .nodeUndrained(let node, by: _):
@@ -250,7 +254,10 @@ public struct Cluster: Hashable, Sendable, Codable {
             try require(gang.members.indices.contains(rank), event, "it has no member of rank \(rank)")
         }
         var startTime: Timestamp? = launch.startTime
-        if let live = state.attempt { noteStart(of: live, launch, at: time) }
+        if let live = state.attempt {
+            noteStart(of: live, launch, at: time)
+            noteSlot(of: live, launch, at: time)
+        }
         if let rank = launch.rank, var gang = task(attempt.task)?.gang {
             gang.members[rank].startTime = launch.startTime
             startTime = gang.startTime
@@ -340,6 +347,7 @@ public struct Cluster: Hashable, Sendable, Codable {
             count(job, by: -1)
             charge(job, for: live, by: -1, at: time)
             observe(attemptEnd, of: job, state, live)
+            noteSlotEnd(of: live, job, at: time)
             if !live.isGang || attemptEnd.isSuccess {
                 for node in live.allocations.map(\.node) { noteEnd(of: live, state, attemptEnd, on: node, at: time) }
             }

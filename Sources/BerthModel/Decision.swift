@@ -57,6 +57,9 @@ public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
     public var unaskedDevices: Int
     public var coresLeft: Int
     public var memoryLeftMiB: Int64
+    /// What it does not wait for there, since its user has a warm slot of its pool; nil where none is believed to be. It counts
+    /// before all else, against how much longer the job may take there; nodes are not ordered by it here.
+    public var secondsSaved: Double?
 
     public init(
         slowdown: Int = 0, fragmentation: Int, unaskedDevices: Int, coresLeft: Int, memoryLeftMiB: Int64
@@ -76,6 +79,7 @@ public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
         unaskedDevices = try container.decode(Int.self, forKey: .unaskedDevices)
         coresLeft = try container.decode(Int.self, forKey: .coresLeft)
         memoryLeftMiB = try container.decode(Int64.self, forKey: .memoryLeftMiB)
+        secondsSaved = try container.decodeIfPresent(Double.self, forKey: .secondsSaved)
     }
 
     public func encode(to encoder: any Encoder) throws {
@@ -85,10 +89,11 @@ public struct PlacementScore: Hashable, Sendable, Codable, Comparable {
         try container.encode(unaskedDevices, forKey: .unaskedDevices)
         try container.encode(coresLeft, forKey: .coresLeft)
         try container.encode(memoryLeftMiB, forKey: .memoryLeftMiB)
+        try container.encodeIfPresent(secondsSaved, forKey: .secondsSaved)
     }
 
     private enum CodingKeys: CodingKey {
-        case slowdown, fragmentation, unaskedDevices, coresLeft, memoryLeftMiB
+        case slowdown, fragmentation, unaskedDevices, coresLeft, memoryLeftMiB, secondsSaved
     }
 
     public static func < (left: Self, right: Self) -> Bool {

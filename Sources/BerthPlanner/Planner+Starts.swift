@@ -146,8 +146,10 @@ extension Planner {
         var outcome = StartOutcome.noRoom
         for (shape, number) in numbers.enumerated() where shapes.mayFit(number, fleet) && isWithinQuotas(number, terms)
         {
-            guard let choice = choice(number, spans, round) else { continue }
-            if waitsForFaster(job, candidate.line, shape, than: choice, spans, &round) { return .betterLater }
+            guard let choice = choice(number, terms, spans, round) else { continue }
+            // What a warm slot saves is more than what is lost by not taking the fastest that is free.
+            let isWarm = choice.candidates.first?.score.secondsSaved != nil
+            if !isWarm, waitsForFaster(job, candidate.line, shape, than: choice, spans, &round) { return .betterLater }
             let amount = Holdings.Amount(choice.allocations)
             guard isWithinQuotas(amount, terms) else {
                 outcome = .beyondQuota

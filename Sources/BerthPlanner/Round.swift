@@ -6,14 +6,16 @@ public struct PlanningFacts: Sendable {
     public var usage: UsageLedger
     public var runTimes: RunTimeKnowledge
     public var requests: RequestHistory
+    public var warmSlots: WarmSlots
 
     public init(
         usage: UsageLedger = UsageLedger(), runTimes: RunTimeKnowledge = RunTimeKnowledge(),
-        requests: RequestHistory = RequestHistory()
+        requests: RequestHistory = RequestHistory(), warmSlots: WarmSlots = WarmSlots()
     ) {
         self.usage = usage
         self.runTimes = runTimes
         self.requests = requests
+        self.warmSlots = warmSlots
     }
 }
 

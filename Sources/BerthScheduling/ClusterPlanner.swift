@@ -322,7 +322,8 @@ extension JobSpecification {
 
 extension PlanningFacts {
     public init(_ cluster: Cluster) {
-        self.init(usage: cluster.usage, runTimes: cluster.runTimes, requests: cluster.requests)
+        self.init(
+            usage: cluster.usage, runTimes: cluster.runTimes, requests: cluster.requests, warmSlots: cluster.warmSlots)
     }
 }
 
@@ -347,6 +348,6 @@ extension WaitingTerms {
             user: job.submission.user, project: specification.project, name: specification.name,
             expectedTime: specification.expectedTime,
             timeLimit: specification.timeLimit(in: configuration.queue(specification.queue)),
-            isReturning: isReturning)
+            pool: specification.pool, isReturning: isReturning)
     }
 }

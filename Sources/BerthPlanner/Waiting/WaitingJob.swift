@@ -11,12 +11,14 @@ public struct WaitingTerms: Hashable, Sendable {
     /// As the submitter says; nil where it is to be learned.
     public var expectedTime: Duration?
     public var timeLimit: Duration?
+    /// The pool that they start from.
+    public var pool: String?
     /// Whether these tasks were preempted.
     public var isReturning: Bool
 
     public init(
         shapes: [TaskShape], queue: String, user: String, project: String? = nil, name: String = "",
-        expectedTime: Duration? = nil, timeLimit: Duration? = nil, isReturning: Bool = false
+        expectedTime: Duration? = nil, timeLimit: Duration? = nil, pool: String? = nil, isReturning: Bool = false
     ) {
         self.shapes = shapes
         self.queue = queue
@@ -25,6 +27,7 @@ public struct WaitingTerms: Hashable, Sendable {
         self.name = name
         self.expectedTime = expectedTime
         self.timeLimit = timeLimit
+        self.pool = pool
         self.isReturning = isReturning
     }
 }
