@@ -196,8 +196,10 @@ def main():
         if passed >= length / 2 and (not samples or passed - samples[-1][0] > 2):
             samples.append((passed, site.counts()))
 
-    for job in json.loads(site.run("jobs", "--json", "--state", "pending", "--state", "running", "--state", "held")):
-        site.run("cancel", job["id"])
+    states = [word for state in ("pending", "running", "held") for word in ("--state", state)]
+    jobs = [job["id"] for job in json.loads(site.run("jobs", "--json", "--limit", "1000000", *states))]
+    for first in range(0, len(jobs), 1000):
+        site.run("cancel", *jobs[first : first + 1000])
     idle = site.wait(lambda: not site.keepers() and not site.attempts(), seconds=90)
     left = {
         "keepers": len(site.keepers()),

@@ -109,6 +109,7 @@ static enum berth_launch_step prepare(struct berth_launch *launch, pid_t parent)
   if (chdir(launch->directory) != 0) return BERTH_STEP_DIRECTORY;
   if (place_streams(launch->streams) != 0) return BERTH_STEP_STREAMS;
   default_signals();
+  launch->error = 0;
   execve(launch->path, launch->argv, launch->envp);
   return BERTH_STEP_PROGRAM;
 }
@@ -133,7 +134,10 @@ pid_t berth_launch(struct berth_launch *launch) {
   *shared = *launch;
   memset(shared->granted_cpus, 0, sizeof shared->granted_cpus);
   memset(shared->granted_nodes, 0, sizeof shared->granted_nodes);
-  shared->granted_memory_mode = shared->cpu_error = shared->memory_error = shared->error = 0;
+  shared->granted_memory_mode = shared->cpu_error = shared->memory_error = 0;
+  // It stands as long as the process does not get to its program.
+  shared->failed_step = BERTH_STEP_KILLED;
+  shared->error = ECHILD;
   // A handler of ours must not run in the child before it has its own.
   sigset_t all, before;
   sigfillset(&all);
@@ -145,7 +149,10 @@ pid_t berth_launch(struct berth_launch *launch) {
     shared->error = errno;
     _exit(127);
   }
-  if (child < 0) shared->error = errno;
+  if (child < 0) {
+    shared->failed_step = BERTH_STEP_FORK;
+    shared->error = errno;
+  }
   sigprocmask(SIG_SETMASK, &before, NULL);
   *launch = *shared;
   munmap(shared, sizeof *shared);

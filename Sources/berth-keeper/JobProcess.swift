@@ -81,6 +81,7 @@ struct JobProcess {
             LaunchProblem("The working directory \(order.workingDirectory) cannot be entered", code, fault: .of(code))
         case BERTH_STEP_STREAMS: LaunchProblem("The job's streams cannot be put in place", code)
         case BERTH_STEP_FORK: LaunchProblem("No process can be had", code)
+        case BERTH_STEP_KILLED: LaunchProblem("The job's process was killed before its program began", 0)
         default: LaunchProblem("\(program) cannot be run", code, fault: .of(code))
         }
     }

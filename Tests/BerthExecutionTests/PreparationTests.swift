@@ -24,6 +24,8 @@ final class PreparationTests {
     }
 
     deinit {
+        execution.giveUpPrepared()
+        if let id = AttemptID("1@1") { execution.forget(id) }
         execution.leave()
         try? FileManager.default.removeItem(atPath: folder)
     }

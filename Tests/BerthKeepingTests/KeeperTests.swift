@@ -570,6 +570,28 @@ struct KeeperTests {
         #expect(access(stage.folder + "/ran", F_OK) != 0)
     }
 
+    @Test func `a process that is killed before its program begins has not begun`() throws {
+        let stage = try Stage()
+        let (keeper, answers) = try announced(stage, "touch $STAGE/ran")
+        defer { close(answers) }
+        let child = try #require(keeper.child)
+        let children = "/proc/\(child)/task/\(child)/children"
+        var process: pid_t?
+        for _ in 0..<10_000 where process == nil {
+            process = try stage.text(children).split(separator: " ").first.flatMap { pid_t($0) }
+            usleep(1000)
+        }
+        kill(try #require(process), SIGKILL)
+        keeper.begin(answers)
+        let last = try stage.end(of: keeper)
+        guard case .launchFailed(let problem, _) = last.phase else {
+            Issue.record("\(last.phase)")
+            return
+        }
+        #expect(problem == "The job's process was killed before its program began.")
+        #expect(last.launchFault == .node && last.isBindingExact)
+    }
+
     @Test func `an attempt begins whose agent has died just after it had taken the announcement back`() throws {
         let stage = try Stage()
         let (keeper, answers) = try announced(stage, "touch $STAGE/ran")

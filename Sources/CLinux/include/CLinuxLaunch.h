@@ -17,6 +17,7 @@ enum berth_launch_step {
   BERTH_STEP_DIRECTORY,
   BERTH_STEP_STREAMS,
   BERTH_STEP_PROGRAM,
+  BERTH_STEP_KILLED,  // somebody ended the process before its program began
 };
 
 // What is to be started, and what the kernel granted it.

@@ -121,5 +121,9 @@ extension PlacementScore {
         "\(coresLeft.counted("core")) and \(ByteCount.text(max(0, memoryLeftMiB) << 20)) left"
             + (fragmentation > 0 ? ", \(Double(fragmentation) / 1000) GPU stranded for the usual jobs" : "")
             + (unaskedDevices > 0 ? ", \(unaskedDevices.counted("device")) there that it does not use" : "")
+            + (slowdown > 0 ? ", \(slowdown) % longer than on the fastest type" : "")
+            + (secondsSaved.map {
+                ", a warm slot of its pool, which saves \(AttributeValue.number(($0 * 10).rounded() / 10)) s"
+            } ?? "")
     }
 }
