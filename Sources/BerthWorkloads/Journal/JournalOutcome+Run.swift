@@ -28,7 +28,7 @@ extension SimulationRun {
                 Metric("preemptions", Double(outcome.preemptions)),
                 Metric("lostWorkSeconds", outcome.lostWork.inSeconds),
                 Metric("leftOut", Double(workload.leftOut + unfinished)),
-            ],
+            ] + (outcome.energyJoules.map { [Metric("gpuEnergyKilojoules", $0 / 1000)] } ?? []),
             schedule: Schedule(
                 unit: "cores", capacity: Double(workload.fleet.cores),
                 entries: outcome.stretches.map { Schedule.Entry($0, since: first) }))

@@ -6,6 +6,8 @@ struct JournalOutcome: Sendable {
     private(set) var courses: [Course] = []
     private(set) var preemptions = 0
     private(set) var lostWork = Duration.zero
+    /// What GPUs used in all attempts, those included that did not end their task; nil where no driver told of any.
+    private(set) var energyJoules: Double?
 
     /// A time in which a task held resources.
     struct Stretch: Sendable {
@@ -36,6 +38,7 @@ struct JournalOutcome: Sendable {
     private mutating func take(_ attempts: [RecordedAttempt], of index: Int, _ job: ReplayedJob) {
         for attempt in attempts {
             guard let end = attempt.end?.endTime else { continue }
+            spend(attempt, for: attempt.runTime)
             let (start, allocation) = (attempt.attempt.plannedTime, attempt.attempt.allocation)
             hold(Stretch(task: job.taskID(index), allocation: allocation, start: start, end: max(start, end)))
             if !attempt.isFinal { lose(attempt.runTime, byPreemption: attempt.wasPreempted) }
@@ -54,6 +57,12 @@ struct JournalOutcome: Sendable {
     mutating func hold(_ stretch: Stretch) { stretches.append(stretch) }
 
     mutating func finish(_ course: Course) { courses.append(course) }
+
+    /// Counts what an attempt like this one uses that runs for so long.
+    mutating func spend(_ attempt: RecordedAttempt, for time: Duration) {
+        guard let joules = attempt.energyJoules(in: time) else { return }
+        energyJoules = (energyJoules ?? 0) + joules
+    }
 
     /// Counts an attempt after which its task had to start again.
     mutating func lose(_ runTime: Duration, byPreemption: Bool) {

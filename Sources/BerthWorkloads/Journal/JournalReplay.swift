@@ -85,6 +85,7 @@ struct JournalReplay {
             ends.removeMin()
             guard let stay = live[due.attempt], let last = recorded(stay).last else { continue }
             let length = now - stay.start
+            outcome.spend(last, for: length)
             end(due.attempt, last.replayedEnd(at: now))
             let task = stay.order.attempt.id.task
             outcome.finish(
@@ -177,6 +178,7 @@ struct JournalReplay {
         guard let stay = live[id] else { return }
         end(id, AttemptEnd(cause: .stopped, endTime: now))
         outcome.lose(now - stay.start, byPreemption: true)
+        if let last = recorded(stay).last { outcome.spend(last, for: now - stay.start) }
         waiting += 1
     }
 

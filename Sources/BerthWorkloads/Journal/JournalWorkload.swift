@@ -37,7 +37,8 @@ public struct JournalWorkload: Sendable {
     /// - Returns: a run with the metrics `jobs`, `tasks`, `meanWaitSeconds`, `maximumWaitSeconds` (from submission to the
     ///   first start), `averageBoundedSlowdown` (threshold 10 s), `meanFlowSeconds` (from submission to the end),
     ///   `utilization` (0 to 1, from the first submission to the last end), `preemptions`, `lostWorkSeconds` (what ran
-    ///   and had to be run again) and `leftOut` (tasks that are in none of these).
+    ///   and had to be run again), `leftOut` (tasks that are in none of these) and, where a driver told, `gpuEnergyKilojoules`
+    ///   (of all attempts).
     public func simulate(_ policy: JournalPolicy, label: String) -> SimulationRun {
         let outcome =
             switch policy {

@@ -18,6 +18,12 @@ struct RecordedAttempt: Sendable {
         return max(.zero, end.endTime - launchTime)
     }
 
+    /// What its GPUs used in so much of its run, as if evenly; nil where no driver told.
+    func energyJoules(in time: Duration) -> Double? {
+        guard let all = end?.usage?.gpuEnergyJoules else { return nil }
+        return runTime > time ? all * (time.inSeconds / runTime.inSeconds) : all
+    }
+
     /// Whether it was stopped so that another job could have its resources.
     var wasPreempted: Bool { stopReason == .preempted && end != nil && !isFinal }
 }

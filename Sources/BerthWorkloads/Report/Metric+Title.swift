@@ -12,7 +12,7 @@ extension SimulationRun.Metric {
 
     private static let units = [
         "percent": "%", "seconds": "s", "milliseconds": "ms", "microseconds": "µs", "minutes": "min", "hours": "h",
-        "bytes": "B",
+        "bytes": "B", "kilojoules": "kJ",
     ]
 
     /// As the field writes them; a table has to fit a terminal.

@@ -36,6 +36,18 @@ struct JournalHistoryTests {
         #expect(replay.value("leftOut") == 2)
     }
 
+    @Test func `the energy of GPUs is that of all attempts, and none where no driver told`() throws {
+        var scene = JournalScene(cores: [4])
+        let job = scene.submitted(queue: "spot", at: 0)
+        scene.ran(job, 10...30, stopped: .preempted, joules: 500)
+        scene.ran(job, 50...90, joules: 2000)
+        #expect(try scene.simulate(.recorded).value("gpuEnergyKilojoules") == 2.5)
+        #expect(try scene.simulate().value("gpuEnergyKilojoules") == 2)
+        var silent = JournalScene(cores: [4])
+        silent.ran(silent.submitted(at: 0), 0...10)
+        #expect(try !silent.simulate(.recorded).metrics.contains { $0.name == "gpuEnergyKilojoules" })
+    }
+
     @Test func `an ended job that was run again counts as one more job`() throws {
         var scene = JournalScene(cores: [4])
         let job = scene.submitted(at: 0)

@@ -44,13 +44,17 @@ struct JournalScene {
     /// An attempt that ran in this time and ended its task, or did not count.
     mutating func ran(
         _ job: Job.ID, task index: Int? = nil, _ seconds: ClosedRange<Double>, cores: Range<Int> = 0..<1,
-        on node: NodeName = "node1", stopped reason: StopReason? = nil
+        on node: NodeName = "node1", stopped reason: StopReason? = nil, joules: Double? = nil
     ) {
         let id = began(job, task: index, at: seconds.lowerBound, cores: cores, on: node)
         if let reason { tell(.stopping(attempt: id, reason, by: "berth"), at: seconds.upperBound) }
-        let end = AttemptEnd(
+        var end = AttemptEnd(
             cause: reason == nil ? .exit : .stopped, exitCode: reason == nil ? 0 : nil,
             endTime: Self.time(seconds.upperBound))
+        if let joules {
+            end.usage = Usage()
+            end.usage?.gpuEnergyJoules = joules
+        }
         let succeeded = Outcome(state: .succeeded, reason: .exit, exitCode: 0)
         tell(
             .attemptEnded(
