@@ -59,7 +59,7 @@ final class PreparationTests {
         execution.prepare(try order("touch first"))
         #expect(isReady)
         execution.giveUpPrepared()
-        #expect(!has("attempts/1@1"))
+        #expect(!has("attempts/1@1") && !has("checkpoints/1"))
         let second = try order("touch second")
         execution.start(second)
         #expect(try await news.end(of: second.attempt.id).isSuccess)

@@ -78,5 +78,6 @@ extension KeeperExecution {
         var polled = pollfd(fd: prepared.answers, events: Int16(POLLIN), revents: 0)
         if poll(&polled, 1, 5000) == 1 { prepared.directory.remove() }
         close(prepared.answers)
+        data.checkpoints.removeIfEmpty(prepared.order.attempt.id.task)
     }
 }

@@ -14,6 +14,7 @@ extension KeeperExecution {
             // What was never launched is forgotten: the controller orders it again, if it still wants it.
             if directory.isAnnounced {
                 directory.removeAnnounced()
+                data.checkpoints.removeIfEmpty(directory.id.task)
                 return nil
             }
             guard let order = try? directory.order(), directory.wasLaunched else {
