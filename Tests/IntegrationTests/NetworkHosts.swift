@@ -5,8 +5,6 @@ import Foundation
 final class NetworkHosts {
     /// Where a controller listens.
     static let hub = "10.213.0.1"
-    /// How much of the network there can be.
-    private static let most = 200
 
     private let folder: String
     private let names: [String]
@@ -15,21 +13,23 @@ final class NetworkHosts {
     /// Whether this process may make such hosts, and the programs for it are here.
     static let isPossible: Bool = {
         guard getuid() == 0, program("ip") != nil, program("nsenter") != nil else { return false }
-        let hosts = try? NetworkHosts(["x"], folder: NSTemporaryDirectory())
-        return hosts != nil
+        let folder = FileManager.default.temporaryDirectory.path + "/berth-test-\(UUID().uuidString.prefix(13))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return (try? NetworkHosts(["x"], folder: folder)) != nil
     }()
 
     /// - Parameters:
     ///   - names: of the hosts beside the hub.
     ///   - folder: where commands write what they say.
     init(_ names: [String], folder: String) throws {
-        (self.names, self.folder) = (Array(names.prefix(Self.most)), folder)
+        (self.names, self.folder) = (names, folder)
         try ip("netns", "add", space(nil))
         try ip("-n", space(nil), "link", "set", "lo", "up")
         try ip("-n", space(nil), "link", "add", "bridge", "type", "bridge")
         try ip("-n", space(nil), "addr", "add", Self.hub + "/24", "dev", "bridge")
         try ip("-n", space(nil), "link", "set", "bridge", "up")
-        for name in self.names {
+        for name in names {
             try ip("netns", "add", space(name))
             try ip("-n", space(name), "link", "set", "lo", "up")
             try ip("-n", space(nil), "link", "add", port(name), "type", "veth", "peer", "eth0", "netns", space(name))
@@ -44,7 +44,7 @@ final class NetworkHosts {
         for name in names.map(Optional.some) + [nil] { try? ip("netns", "del", space(name)) }
     }
 
-    func address(of name: String) -> String { "10.213.0.\(2 + (names.firstIndex(of: name) ?? Self.most))" }
+    func address(of name: String) -> String { "10.213.0.\(2 + (names.firstIndex(of: name) ?? names.count))" }
 
     /// What starts a program on a host; nil is the hub. Only its network is another: files and control groups stay.
     func entry(to name: String?) -> [String] { [Self.program("nsenter") ?? "", "--net=/run/netns/" + space(name)] }
