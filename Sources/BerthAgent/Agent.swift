@@ -48,6 +48,7 @@ public actor Agent: Service {
         self.outputLimits = outputLimits
         self.warning = warning
         registration = node.registration
+        registration.takesSuccessors = true
         topologyXML = node.topologyXML
         self.stopsJobsOnLeaving = stopsJobsOnLeaving
         self.execution = execution
@@ -140,8 +141,7 @@ public actor Agent: Service {
         registration.isLeaving = true
         outgoing?.finish()  // It joins again at once, and says so.
         for status in ledger.statuses where !status.hasEnded {
-            execution.stop(
-                status.attempt, reason: .drained, grace: orders[status.attempt]?.grace ?? AttemptOrder.defaultGrace)
+            stop(status.attempt, fence: status.fence, .drained)
         }
         while ledger.statuses.contains(where: { !$0.hasEnded }) {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { return }
@@ -233,7 +233,7 @@ public actor Agent: Service {
             }
             outgoing = nil
             exchange.use(nil)
-            execution.giveUpPrepared()
+            execution.giveUpPrepared(except: ledger.isWaiting)
             if ContinuousClock.now - start > .seconds(5) { wait = .milliseconds(50) }
             guard !isLeaving else { return }
             do { try await Task.sleep(for: wait) } catch { return }
@@ -273,9 +273,13 @@ public actor Agent: Service {
         case .welcome: logger.info("Joined the controller.", metadata: ["node": "\(registration.name)"])
         case .announce(let order): if ledger.expects(order) { execution.prepare(order) }
         case .message(.start(let order)):
-            guard ledger.accept(order) else { return }
-            orders[order.attempt.id] = order
-            execution.start(order)
+            let acceptance = ledger.accept(order)
+            if acceptance != .isKnown { orders[order.attempt.id] = order }
+            switch acceptance {
+            case .begins: execution.start(order)
+            case .waits: execution.prepare(order)
+            case .isKnown: break
+            }
         case .message(.stop(let attempt, let fence, let reason)): stop(attempt, fence: fence, reason)
         case .message(.acknowledge(let attempt, let fence)):
             ledger.acknowledge(attempt, fence: fence)
@@ -299,12 +303,16 @@ public actor Agent: Service {
     }
 
     private func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason) {
-        switch ledger.stop(attempt, fence: fence, at: .now) {
+        let waited = ledger.isWaiting(attempt)
+        switch ledger.stop(attempt, fence: fence, reason, at: .now) {
         case .stopsProcess:
             let grace = orders[attempt]?.grace(for: reason) ?? (reason == .stale ? .zero : AttemptOrder.defaultGrace)
             execution.stop(attempt, reason: reason, grace: grace)
-        case .reports(let status): tell(.update(status))
-        case .isForgotten: break
+        case .reports(let status):
+            if waited { execution.giveUpPrepared(attempt) }
+            tell(.update(status))
+            startDue()
+        case .changesNothing: break
         }
     }
 
@@ -316,7 +324,12 @@ public actor Agent: Service {
             if ledger.record(launch, of: attempt) != nil { tellSoon(attempt) }
         case .ended(let attempt, let end):
             if let status = ledger.record(end, of: attempt) { tell(.update(status)) }
+            startDue()
         }
+    }
+
+    private func startDue() {
+        for order in ledger.takeDue() { execution.start(order) }
     }
 
     /// News of a launch waits this long for the attempt's end, so that what is over in no time is told, and recorded,

@@ -16,7 +16,8 @@ package final class EmulatedExecution: Execution {
     package func takeOver() -> [AttemptStatus] { [] }
 
     package func prepare(_ order: AttemptOrder) {}
-    package func giveUpPrepared() {}
+    package func giveUpPrepared(_ attempt: AttemptID) {}
+    package func giveUpPrepared(except waiting: (AttemptID) -> Bool) {}
 
     package func start(_ order: AttemptOrder) {
         let id = order.attempt.id

@@ -89,7 +89,7 @@ public struct JournalPast: Sendable {
         }
     }
 
-    /// The starts of a round, and the stops that made room for some of them, until one of them: a round's plans are
+    /// The starts of a round, and the stops of its plans, until one of the starts: a round's plans are
     /// recorded one after the other with the same time.
     private func round(_ database: Database, with sequence: Int64, at time: Int64) throws -> [ClusterEvent] {
         var round: [ClusterEvent] = []
@@ -98,7 +98,8 @@ public struct JournalPast: Sendable {
         while let row = try rows.next(), row["time_us"] as Int64 == time {
             let event = try coding.event(row["body"])
             switch event {
-            case .started, .stopping(_, .preempted, by: "berth"): round.append(event)
+            case .started, .stopping(_, .preempted, by: "berth"), .stopping(_, .recalled, by: "berth"):
+                round.append(event)
             default: return round.reversed()
             }
         }

@@ -50,10 +50,13 @@ public struct AttemptOrder: Hashable, Sendable, Codable {
     /// The node that has what the task saved last, where that is another one and the directory is Berth's own; what is
     /// there is to be brought here before the start.
     public var checkpointSource: NodeName?
+    /// Attempts on the node whose resources it takes over: it begins as soon as none of them is alive there; nil where it
+    /// begins at once.
+    public var after: [AttemptID]?
 
     public init(
         attempt: Attempt, specification: JobSpecification, user: String, maximumGrace: Duration,
-        rendezvous: Rendezvous? = nil, checkpointSource: NodeName? = nil
+        rendezvous: Rendezvous? = nil, checkpointSource: NodeName? = nil, after: [AttemptID]? = nil
     ) {
         self.attempt = attempt
         self.specification = specification
@@ -61,6 +64,7 @@ public struct AttemptOrder: Hashable, Sendable, Codable {
         self.maximumGrace = maximumGrace
         self.rendezvous = rendezvous
         self.checkpointSource = checkpointSource
+        self.after = after
     }
 
     /// Where the members of a gang meet.
@@ -91,7 +95,7 @@ public struct AttemptOrder: Hashable, Sendable, Codable {
         switch reason {
         case .stale: .zero  // Its successor may run already.
         case .memberFailed: min(grace, Self.graceAfterFailedMember)
-        case .cancelled, .requeued, .drained, .preempted: grace
+        case .cancelled, .requeued, .drained, .preempted, .recalled: grace
         }
     }
     /// What the node is given to do of it: of a gang, the member that is there.

@@ -7,7 +7,9 @@ public struct Attempt: Hashable, Sendable, Codable {
     public let allocation: Allocation
     /// What the members of the ranks from 1 on are given, each on a node of its own; empty for all but gangs.
     public let furtherAllocations: [Allocation]
-    /// When the planner gave it its resources.
+    /// The attempt of the same job whose resources it takes over on its node; nil where it was given what was free.
+    public let predecessor: AttemptID?
+    /// When the planner gave it its resources, or its place behind its predecessor.
     public let plannedTime: Timestamp
     /// Whether its project held more than its quota with it; fixed for the attempt's life.
     public let isBorrowing: Bool
@@ -16,7 +18,8 @@ public struct Attempt: Hashable, Sendable, Codable {
 
     public init(
         id: AttemptID, fence: UInt64, allocation: Allocation, furtherAllocations: [Allocation] = [],
-        plannedTime: Timestamp, isBorrowing: Bool = false, expectedTime: Duration? = nil
+        plannedTime: Timestamp, isBorrowing: Bool = false, expectedTime: Duration? = nil,
+        predecessor: AttemptID? = nil
     ) {
         self.id = id
         self.fence = fence
@@ -25,6 +28,7 @@ public struct Attempt: Hashable, Sendable, Codable {
         self.plannedTime = plannedTime
         self.isBorrowing = isBorrowing
         self.expectedTime = expectedTime
+        self.predecessor = predecessor
     }
 
     public init(from decoder: any Decoder) throws {
@@ -36,6 +40,7 @@ public struct Attempt: Hashable, Sendable, Codable {
         // Journals of the first version have none of these.
         furtherAllocations = try container.decodeIfPresent([Allocation].self, forKey: .furtherAllocations) ?? []
         isBorrowing = try container.decodeIfPresent(Bool.self, forKey: .isBorrowing) ?? false
+        predecessor = try container.decodeIfPresent(AttemptID.self, forKey: .predecessor)
         _expectedTime =
             try container.decodeIfPresent(OptionalMicroseconds.self, forKey: .expectedTime)
             ?? OptionalMicroseconds(wrappedValue: nil)
@@ -50,10 +55,11 @@ public struct Attempt: Hashable, Sendable, Codable {
         try container.encode(plannedTime, forKey: .plannedTime)
         try container.encode(isBorrowing, forKey: .isBorrowing)
         try container.encode(_expectedTime, forKey: .expectedTime)
+        try container.encodeIfPresent(predecessor, forKey: .predecessor)
     }
 
     enum CodingKeys: CodingKey {
-        case id, fence, allocation, furtherAllocations, plannedTime, isBorrowing, expectedTime
+        case id, fence, allocation, furtherAllocations, plannedTime, isBorrowing, expectedTime, predecessor
     }
 
     /// By rank.
@@ -79,11 +85,14 @@ public enum StopReason: String, Hashable, Sendable, Codable {
     case memberFailed
     /// It was given up and must not go on.
     case stale
+    /// It waited behind an attempt that holds their resources for longer than was thought. One that has begun meanwhile is
+    /// not stopped.
+    case recalled
 
     /// Whether the task waits for another attempt after this one.
     public var runsAgain: Bool {
         switch self {
-        case .requeued, .drained, .preempted, .memberFailed, .stale: true
+        case .requeued, .drained, .preempted, .memberFailed, .stale, .recalled: true
         case .cancelled: false
         }
     }

@@ -3,6 +3,8 @@
 /// simulated ones keep the same ledger.
 public struct AttemptLedger: Sendable {
     private var entries: [AttemptID: AttemptStatus] = [:]
+    /// Orders that wait for the end of others here, in the order in which they came.
+    private var waiting: [AttemptOrder] = []
     /// Attempts with this fence or a lower one that are not in `entries` were here and are forgotten.
     private var highestForgottenFence: UInt64 = 0
 
@@ -20,14 +22,38 @@ public struct AttemptLedger: Sendable {
         entries[order.attempt.id] == nil && order.attempt.fence > highestForgottenFence
     }
 
+    /// What an order leads to.
+    public enum Acceptance: Hashable, Sendable {
+        case begins
+        /// `takeDue` gives it back when it may begin.
+        case waits
+        /// It was carried out, or must not be any more.
+        case isKnown
+    }
+
     /// Takes an order in.
-    ///
-    /// - Returns: whether to carry it out now; false where it was, or must not be any more.
-    public mutating func accept(_ order: AttemptOrder) -> Bool {
-        guard expects(order) else { return false }
+    public mutating func accept(_ order: AttemptOrder) -> Acceptance {
+        guard expects(order) else { return .isKnown }
         let attempt = order.attempt
         entries[attempt.id] = AttemptStatus(attempt: attempt.id, fence: attempt.fence, phase: .ordered)
-        return true
+        if mayBegin(order) { return .begins }
+        waiting.append(order)
+        return .waits
+    }
+
+    private func mayBegin(_ order: AttemptOrder) -> Bool {
+        order.after?.contains { entries[$0]?.hasEnded == false } != true
+    }
+
+    /// Whether the attempt waits for the end of others.
+    public func isWaiting(_ attempt: AttemptID) -> Bool { waiting.contains { $0.attempt.id == attempt } }
+
+    /// Takes out what may begin, now that an attempt has ended.
+    public mutating func takeDue() -> [AttemptOrder] {
+        guard !waiting.isEmpty else { return [] }
+        let due = waiting.filter(mayBegin)
+        if !due.isEmpty { waiting.removeAll { order in due.contains { $0.attempt.id == order.attempt.id } } }
+        return due
     }
 
     public mutating func record(_ launch: Launch, of attempt: AttemptID) -> AttemptStatus? {
@@ -54,18 +80,20 @@ public struct AttemptLedger: Sendable {
         case stopsProcess
         /// It has ended, or ends without having started; this is to be reported (again).
         case reports(AttemptStatus)
-        /// It was here and is forgotten: nothing to do.
-        case isForgotten
+        /// It was here and is forgotten, or has begun before it was recalled: nothing to do.
+        case changesNothing
     }
 
     /// Takes a stop in. One for an attempt that never came is remembered as its end, so that an order which comes late
     /// does not start it.
-    public mutating func stop(_ attempt: AttemptID, fence: UInt64, at time: Timestamp) -> Stopping {
-        if let entry = entries[attempt] {
-            guard case .ended = entry.phase else { return .stopsProcess }
+    public mutating func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason, at time: Timestamp) -> Stopping
+    {
+        if let entry = entries[attempt], !isWaiting(attempt) {
+            guard case .ended = entry.phase else { return reason == .recalled ? .changesNothing : .stopsProcess }
             return .reports(entry)
         }
-        guard fence > highestForgottenFence else { return .isForgotten }
+        guard fence > highestForgottenFence || isWaiting(attempt) else { return .changesNothing }
+        waiting.removeAll { $0.attempt.id == attempt }
         let end = AttemptEnd(cause: .stopped, message: "It was stopped before it started.", endTime: time)
         let status = AttemptStatus(attempt: attempt, fence: fence, phase: .ended(end, launch: nil))
         entries[attempt] = status

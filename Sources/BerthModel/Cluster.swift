@@ -110,7 +110,7 @@ public struct Cluster: Hashable, Sendable, Codable {
                 node.faults = nil
                 node.troubles = nil
             }
-        case .staleAttemptEnded(let attempt, let node, _): try clear(attempt, from: node, event)
+        case .staleAttemptEnded(let attempt, let node, _): try clear(attempt, from: node, event, at: time)
         }
     }
 
@@ -186,15 +186,21 @@ public struct Cluster: Hashable, Sendable, Codable {
             try require(jobs[id.job]?.untouched.contains(index) == true, event, "task \(id) does not wait")
         }
         let allocations = attempt.allocations
+        if let predecessor = attempt.predecessor { try checkSuccession(of: attempt, behind: predecessor, event) }
         for (rank, allocation) in allocations.enumerated() {
             let node = nodes[allocation.node]
             try require(attempt.rank(on: allocation.node) == rank, event, "two members are on \(allocation.node)")
             try require(node?.isUp == true, event, "node \(allocation.node) is not up")
-            try require(node?.free.covers(allocation) == true, event, "its resources are not free")
+            try require(
+                attempt.predecessor != nil || node?.free.covers(allocation) == true, event,
+                "its resources are not free")
         }
 
         for allocation in allocations {
             try existing(allocation.node, event) { node in
+                if let predecessor = attempt.predecessor {
+                    return node.line(up: attempt.id, behind: predecessor, at: time)
+                }
                 node.free.take(allocation)
                 node.given[attempt.id] = allocation
             }
@@ -205,6 +211,7 @@ public struct Cluster: Hashable, Sendable, Codable {
             job.untouched.remove(index)
             if before != nil { job.waitingAgain -= 1 }
             job.active += 1
+            if attempt.predecessor != nil { job.successors += 1 }
             job.hasStarted = true
             job.tasks[index] = Job.Task(
                 state: .starting(attempt), attempts: attempt.id.number, retries: before?.retries ?? 0,
@@ -213,11 +220,15 @@ public struct Cluster: Hashable, Sendable, Codable {
             job.tasks[index]?.losses = before?.losses ?? 0
             if attempt.isGang { job.tasks[index]?.gang = Job.Gang(size: attempt.worldSize) }
         }
-        if let job = jobs[id.job] {
-            count(job, by: 1)
-            charge(job, for: attempt, by: 1, at: time)
-        }
+        if attempt.predecessor == nil { count(attempt, by: 1, at: time) }
         resolve(id.job) { $0 == .started }
+    }
+
+    /// Counts what an attempt holds from now on, or no longer holds.
+    mutating func count(_ attempt: Attempt, by change: Int, at time: Timestamp) {
+        guard let job = jobs[attempt.id.task.job] else { return }
+        count(job, by: change)
+        charge(job, for: attempt, by: Double(change), at: time)
     }
 
     private mutating func count(_ job: Job, by change: Int) {
@@ -267,6 +278,8 @@ public struct Cluster: Hashable, Sendable, Codable {
         let next: TaskState? =
             switch state {
             case .starting(let attempt): .running(attempt, since: startTime)
+            // It had begun before it was recalled.
+            case .stopping(let attempt, .recalled, since: nil): .running(attempt, since: startTime)
             case .stopping(let attempt, let reason, since: nil): .stopping(attempt, reason, since: startTime)
             case .waiting, .running, .stopping: nil
             }
@@ -304,7 +317,7 @@ public struct Cluster: Hashable, Sendable, Codable {
         try require(gang.members[rank].end == nil, event, "its member of rank \(rank) has ended")
         // On a lost node the process may live on: its resources are free only when the agent says so.
         let node = live.allocations[rank].node
-        if nodes[node]?.isUp == true { free(attempt, on: node) }
+        if nodes[node]?.isUp == true { free(attempt, on: node, at: time) }
         gang.members[rank].end = memberEnd
         if gang.failedRank == nil, !memberEnd.isSuccess, memberEnd.cause != .stopped {
             gang.failedRank = rank
@@ -320,15 +333,15 @@ public struct Cluster: Hashable, Sendable, Codable {
         guard let state = state(of: attempt), let live = state.attempt else {
             throw IllegalTransition(event: event.name, problem: "\(attempt) is not live")
         }
-        if let gang = task(attempt.task)?.gang {
-            try require(gang.hasEnded, event, "a member of the gang lives")
-        } else if nodes[live.allocation.node]?.isUp == true {
-            // On a lost node the process may live on: its resources are free only when the agent says so.
-            free(attempt, on: live.allocation.node)
-        }
+        if let gang = task(attempt.task)?.gang { try require(gang.hasEnded, event, "a member of the gang lives") }
+        let held = !isSuccessor(live)
+        if held { count(live, by: -1, at: time) }
+        // On a lost node the process may live on: its resources are free only when the agent says so.
+        if !live.isGang, nodes[live.allocation.node]?.isUp == true { free(attempt, on: live.allocation.node, at: time) }
         let index = attempt.task.index ?? 0
         try existing(attempt.task.job, event) { job in
             job.active -= 1
+            if !held { job.successors -= 1 }
             switch disposition {
             case .ended(let outcome):
                 job.tasks[index] = nil
@@ -344,8 +357,6 @@ public struct Cluster: Hashable, Sendable, Codable {
             }
         }
         if let job = jobs[attempt.task.job] {
-            count(job, by: -1)
-            charge(job, for: live, by: -1, at: time)
             observe(attemptEnd, of: job, state, live)
             noteSlotEnd(of: live, job, at: time)
             if !live.isGang || attemptEnd.isSuccess {
@@ -386,12 +397,14 @@ public struct Cluster: Hashable, Sendable, Codable {
     /// Learns how long a run took that came to its own end, or to its limit.
     private mutating func observe(_ end: AttemptEnd, of job: Job, _ state: TaskState, _ attempt: Attempt) {
         guard end.cause == .exit || end.cause == .timeLimit, case .running(_, let since) = state else { return }
+        let seconds = max(0, (end.endTime - since).inSeconds)
+        jobs[job.id]?.observe(ranSeconds: seconds)
         let models = Set(
             attempt.allocations.flatMap { nodes[$0.node]?.inventory.models(of: $0) ?? [] })
         runTimes.observe(
             job.specification.runTimeFeatures(
                 user: job.submission.user, queue: configuration.queue(job.specification.queue)),
-            ranSeconds: max(0, (end.endTime - since).inSeconds), on: models.sorted(),
+            ranSeconds: seconds, on: models.sorted(),
             stated: job.shapes.indices.contains(attempt.allocation.shape)
                 ? job.shapes[attempt.allocation.shape].throughput : nil)
     }
@@ -445,22 +458,22 @@ public struct Cluster: Hashable, Sendable, Codable {
         nodes[registration.name] = node
     }
 
-    private mutating func free(_ attempt: AttemptID, on name: NodeName) {
+    private mutating func free(_ attempt: AttemptID, on name: NodeName, at time: Timestamp) {
         guard var node = nodes.removeValue(forKey: name) else { return }
-        node.given[attempt] = nil
-        node.refreshFree()
+        let heir = node.release(attempt, at: time)
         nodes[name] = node
+        if let heir { inherit(heir, at: time) }
     }
 
-    private mutating func clear(_ attempt: AttemptID, from name: NodeName, _ event: ClusterEvent)
-        throws(IllegalTransition)
-    {
-        try require(nodes[name]?.given[attempt] != nil, event, "\(attempt) is not on \(name)")
+    private mutating func clear(
+        _ attempt: AttemptID, from name: NodeName, _ event: ClusterEvent, at time: Timestamp
+    ) throws(IllegalTransition) {
+        try require(nodes[name]?.knows(attempt) == true, event, "\(attempt) is not on \(name)")
         if let live = state(of: attempt)?.attempt, let rank = live.rank(on: name) {
             let hasEnded = task(attempt.task)?.gang?.members[rank].end != nil
             try require(hasEnded, event, "\(attempt) is live")
         }
-        free(attempt, on: name)
+        free(attempt, on: name, at: time)
     }
 }
 

@@ -25,9 +25,13 @@ public struct Job: Hashable, Sendable, Codable {
     public internal(set) var hasStarted: Bool
     /// How much memory its next attempts ask for at least, since one of its tasks ran out; nil for what it asked for.
     public internal(set) var raisedMemoryBytes: Int64?
-    /// Waiting tasks among `tasks`, and those that hold resources.
+    /// Waiting tasks among `tasks`, and those with a live attempt.
     public internal(set) var waitingAgain: Int
     public internal(set) var active: Int
+    /// Those of `active` that wait behind others for what these hold.
+    public internal(set) var successors = 0
+    /// How long its attempts that came to their own end ran, recent ones counting most; nil before the first one has.
+    public internal(set) var meanRunSeconds: Double?
 
     public var id: ID { submission.id }
     public var specification: JobSpecification { submission.specification }
@@ -88,6 +92,13 @@ public struct Job: Hashable, Sendable, Codable {
         specification.retry?.memory(after: end, given: attempt.allocation.memoryBytes).map {
             max($0, raisedMemoryBytes ?? 0)
         }
+    }
+
+    /// Its tasks that hold resources.
+    public var holding: Int { active - successors }
+
+    mutating func observe(ranSeconds seconds: Double) {
+        meanRunSeconds = meanRunSeconds.map { $0 + (seconds - $0) / 8 } ?? seconds
     }
 
     /// A node that the job leaves out for a time.

@@ -12,6 +12,8 @@ public struct Node: Hashable, Sendable, Codable {
     /// What is given, by attempt. An attempt that was given up on a lost node stays here until the node's agent says
     /// that it is gone.
     public internal(set) var given: [AttemptID: Allocation]
+    /// Who takes over what attempts hold, by the holder.
+    public internal(set) var successions: [AttemptID: Succession] = [:]
 
     /// What was found wrong with it last, the latest last, until somebody undrains it.
     public internal(set) var faults: [Fault]?
@@ -125,6 +127,8 @@ public struct NodeRegistration: Hashable, Sendable, Codable {
     public var isolation: String
     /// Whether its agent ends its attempts and then goes; it takes no new ones until a successor joins.
     public var isLeaving = false
+    /// Whether its agent lets attempts wait behind others; nil where it does not.
+    public var takesSuccessors: Bool?
     /// The warm slots it offers; nil where it offers none.
     public var pools: [PoolDefinition]?
 

@@ -6,8 +6,20 @@ public struct PlanningConfiguration: Hashable, Sendable, Codable {
     /// By project; a project that is not here has no quota: all that it holds is borrowed.
     public var quotas: [Quota] = []
     public var reservations: [MaintenanceReservation] = []
+    public var successors = Successors()
 
     public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        priority = try container.decode(PriorityWeights.self, forKey: .priority)
+        fairShare = try container.decode(FairShare.self, forKey: .fairShare)
+        backfill = try container.decode(Backfill.self, forKey: .backfill)
+        quotas = try container.decode([Quota].self, forKey: .quotas)
+        reservations = try container.decode([MaintenanceReservation].self, forKey: .reservations)
+        // Earlier journals have none of these.
+        successors = try container.decodeIfPresent(Successors.self, forKey: .successors) ?? successors
+    }
 
     public func quota(of project: String) -> Quota? { quotas.first { $0.project == project } }
 
@@ -43,6 +55,22 @@ public struct PlanningConfiguration: Hashable, Sendable, Codable {
         public var depth: Int
 
         public init(depth: Int = 4) { self.depth = depth }
+    }
+
+    /// How far ahead a node is told which task of a job of short tasks takes over what one of them holds.
+    public struct Successors: Hashable, Sendable, Codable {
+        /// So much work waits behind a task at the most; at zero, none.
+        @Microseconds public var ahead: Duration
+        /// So many tasks do, however short they are.
+        public var most: Int
+        /// Behind a task that holds its resources for longer than this nothing waits any more.
+        @Microseconds public var patience: Duration
+
+        public init(ahead: Duration = .milliseconds(10), most: Int = 8, patience: Duration = .seconds(1)) {
+            self.ahead = ahead
+            self.most = most
+            self.patience = patience
+        }
     }
 
     /// What a project may hold at a time before it borrows.

@@ -58,7 +58,9 @@ extension Cluster {
         var held: [String: ProjectStanding.Amount] = [:]
         for job in jobs.values {
             var amount = held[job.specification.account] ?? ProjectStanding.Amount()
-            for allocation in job.active == 0 ? [] : job.tasks.values.flatMap({ $0.state.attempt?.allocations ?? [] }) {
+            let live = job.active == 0 ? [] : job.tasks.values.compactMap(\.state.attempt)
+            let holders = live.filter { !isSuccessor($0) }
+            for allocation in holders.flatMap(\.allocations) {
                 amount.cores += allocation.coreCount
                 for device in allocation.devices where device.kind == "gpu" {
                     amount.gpuThousandths += device.thousandths

@@ -6,6 +6,8 @@ public struct Plan: Sendable {
     public var starts: [Start] = []
     public var preemptions: [Preemption] = []
     public var reservations: [Reservation] = []
+    /// Who is first in the order of those that no limit keeps back and for which there is no room.
+    public var firstWaiting: Job.ID?
 
     public init() {}
 
@@ -44,4 +46,4 @@ public struct Plan: Sendable {
 
 /// The rules that a plan follows; part of every decision's record, and different whenever the same cluster could be
 /// decided otherwise.
-public let planningPolicy = "lines/5"
+public let planningPolicy = "lines/6"

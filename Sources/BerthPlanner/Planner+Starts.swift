@@ -35,10 +35,17 @@ extension Planner {
                     if next.mayStart { startable += 1 }
                     queue.insert(next)
                 }
-            case .noRoom: block(job, candidate.priority, candidate.line, &round)
+            case .noRoom:
+                round.plan.firstWaiting = round.plan.firstWaiting ?? job.id
+                block(job, candidate.priority, candidate.line, &round)
             case .betterLater: continue
             case .beyondQuota: continue
             }
+        }
+        if round.plan.firstWaiting == nil, let next = queue.min,
+            holdings.refusal(of: lines.lines[next.line].terms, configuration, fleet) == nil
+        {
+            round.plan.firstWaiting = next.job.id
         }
         fleet.trimChanges()
         return round.plan

@@ -8,6 +8,8 @@ public struct ClusterPlanner: Sendable {
     public internal(set) var planner: Planner
     private var touchedJobs: Set<Job.ID> = []
     private var touchedNodes: Set<NodeName> = []
+    /// Where attempts have begun or ended since successors were last lined up.
+    var passedNodes: Set<NodeName> = []
     /// Whether everything is to be told anew: the queues are others.
     private var isStale = false
     /// Jobs to look at again when a begin or a backoff is over.
@@ -54,11 +56,14 @@ public struct ClusterPlanner: Sendable {
         switch event {
         case .jobsHeld(let jobs, _), .familyReleased(_, let jobs): touchedJobs.formUnion(jobs)
         case .configured: isStale = true
-        case .started(let attempt, _): touchedNodes.formUnion(attempt.allocations.map(\.node))
+        case .started(let attempt, _):
+            // A successor takes nothing that is free.
+            if attempt.predecessor == nil { touchedNodes.formUnion(attempt.allocations.map(\.node)) }
         case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
             .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _):
             if let live = cluster.state(of: attempt)?.attempt {
                 touchedNodes.formUnion(live.allocations.map(\.node))
+                passedNodes.formUnion(live.allocations.map(\.node))
             }
         case .staleAttemptEnded(_, let node, _), .nodeReturned(let node), .nodeLost(let node),
             .nodeDrained(let node, _),
@@ -107,7 +112,7 @@ public struct ClusterPlanner: Sendable {
         } else if let retry = ready.nextRetry {
             timers.insert(Due(time: retry, job: id))
         }
-        let room = max(0, job.parallelLimit - job.active)
+        let room = max(0, job.parallelLimit - job.holding)
         let returning = min(ready.returning.count, room)
         let others = min(ready.again.count + ready.untouchedCount, room - returning)
         let avoided = avoided(by: job, in: cluster.configuration, at: now)
@@ -178,7 +183,8 @@ public struct ClusterPlanner: Sendable {
     mutating func plan(_ cluster: Cluster, at now: Timestamp) -> ClusterPlan {
         follow(cluster, at: now)
         let plan = planner.plan(PlanningFacts(cluster), at: now)
-        var result = ClusterPlan(preemptions: plan.preemptions, reservations: plan.reservations)
+        var result = ClusterPlan(
+            preemptions: plan.preemptions, reservations: plan.reservations, firstWaiting: plan.firstWaiting)
         var chosen: [Job.ID: TaskChoice] = [:]
         var fence = cluster.nextFence
         for start in plan.starts {
@@ -232,6 +238,8 @@ public struct ClusterPlan: Sendable {
     public var starts: [Start] = []
     public var preemptions: [Plan.Preemption] = []
     public var reservations: [Plan.Reservation] = []
+    /// Who is first in the order of those that could start and do not, since there is no room.
+    public var firstWaiting: Job.ID?
     /// When a waiting job may start for another reason than an event: its begin, the end of its backoff, or that faster
     /// devices are not free by when they should.
     public var nextTime: Timestamp?
@@ -282,7 +290,7 @@ private struct ReadyTasks {
 }
 
 /// Which of a job's tasks start, one after the other.
-private struct TaskChoice {
+struct TaskChoice {
     private var returning: [Int]
     private var again: [Int]
     private var againEarly: [Int]

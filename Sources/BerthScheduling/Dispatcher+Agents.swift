@@ -39,7 +39,7 @@ extension Dispatcher {
     private mutating func reconcile(_ node: NodeName, _ statuses: [AttemptStatus], at now: Timestamp) {
         for status in statuses { take(status, from: node, at: now) }
         let known = Set(statuses.map(\.attempt))
-        for id in (cluster.nodes[node]?.given.keys ?? [:].keys).sorted() where !known.contains(id) {
+        for id in cluster.nodes[node]?.known ?? [] where !known.contains(id) {
             let forgotten = AttemptEnd(
                 cause: .nodeLost, message: "The agent of \(node) no longer knew of it.", endTime: now)
             switch cluster.state(of: id) {
@@ -77,7 +77,7 @@ extension Dispatcher {
         case (.ordered, .stopping(_, let reason, _)):
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
         case (.ordered, _): break
-        case (.running(let launch), .stopping(_, let reason, _)):
+        case (.running(let launch), .stopping(_, let reason, _)) where reason != .recalled:
             take(launch, of: id, from: node, at: now)
             send(.stop(attempt: id, fence: status.fence, reason), to: node)
         case (.running(let launch), _): take(launch, of: id, from: node, at: now)
@@ -115,7 +115,7 @@ extension Dispatcher {
         }
         end.outputTails = nil
         let isLive = cluster.state(of: status.attempt).map { !isEnded($0, on: node) } ?? false
-        if cluster.nodes[node]?.given[status.attempt] != nil, !isLive {
+        if cluster.nodes[node]?.knows(status.attempt) == true, !isLive {
             record(.staleAttemptEnded(attempt: status.attempt, node: node, end), at: now)
         }
         send(.acknowledge(attempt: status.attempt, fence: status.fence), to: node)
@@ -147,7 +147,7 @@ extension Dispatcher {
     /// Gives a node up, and what lives on it.
     mutating func lose(_ node: Node, _ attemptEnd: AttemptEnd, at now: Timestamp) {
         record(.nodeLost(node.name), at: now)
-        for id in node.given.keys.sorted() where cluster.isLive(id, on: node.name) {
+        for id in node.known where cluster.isLive(id, on: node.name) {
             end(id, on: node.name, attemptEnd, at: now)
         }
     }
@@ -189,8 +189,13 @@ extension Dispatcher {
         let order = AttemptOrder(
             attempt: attempt, specification: specification, user: job.submission.user,
             maximumGrace: queue?.maximumGrace ?? Queue.shipped[0].maximumGrace, rendezvous: rendezvous(of: attempt),
-            checkpointSource: checkpointSource(of: attempt, specification))
+            checkpointSource: checkpointSource(of: attempt, specification), after: attemptsAhead(of: attempt))
         for node in nodes ?? attempt.allocations.map(\.node) { send(.start(order), to: node) }
+    }
+
+    private func attemptsAhead(of attempt: Attempt) -> [AttemptID]? {
+        guard cluster.isSuccessor(attempt) else { return nil }
+        return cluster.nodes[attempt.allocation.node]?.ahead(of: attempt.id)
     }
 
     /// Another node, if what the task has saved in a directory of Berth's lies there. A directory that the job names is

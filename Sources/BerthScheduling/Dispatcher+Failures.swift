@@ -19,7 +19,7 @@ extension Dispatcher {
             let waiting = cluster.families.jobs(of: family).filter { job in
                 cluster.jobs[job].map { !$0.isHeld && $0.hasWaitingTasks } ?? false
             }
-            return record(.jobsHeld(jobs: waiting, hold), at: now)
+            return self.hold(waiting, hold, at: now)
         }
         if outcome.state == .succeeded {
             let kept = cluster.families.jobs(of: family).filter { job in
@@ -29,7 +29,7 @@ extension Dispatcher {
         } else if end.isOwnFailure, let job = cluster.jobs[id.task.job], job.isOnProbation, job.hasWaitingTasks,
             let hold = cluster.families.nextHold(of: family)
         {
-            record(.jobsHeld(jobs: [job.id], hold), at: now)
+            self.hold([job.id], hold, at: now)
         }
     }
 
@@ -47,7 +47,7 @@ extension Dispatcher {
             let rest = isTried ? jobs : Array(jobs.dropFirst())
             guard !rest.isEmpty, let hold = cluster.families.nextHold(of: family) ?? cluster.families.hold(of: family)
             else { continue }
-            record(.jobsHeld(jobs: rest, hold), at: now)
+            self.hold(rest, hold, at: now)
         }
     }
 
@@ -59,7 +59,12 @@ extension Dispatcher {
             losses >= limit, cluster.jobs[task.job]?.isHeld == false
         else { return }
         let hold = JobHold(cause: .losses(of: task), count: losses, last: id, text: end.summary)
-        record(.jobsHeld(jobs: [task.job], hold), at: now)
+        self.hold([task.job], hold, at: now)
+    }
+
+    private mutating func hold(_ jobs: [Job.ID], _ hold: JobHold, at now: Timestamp) {
+        record(.jobsHeld(jobs: jobs, hold), at: now)
+        for job in jobs { recallSuccessors(of: job, at: now) }
     }
 
     // MARK: - Nodes

@@ -33,6 +33,7 @@ extension Dispatcher {
         let job = try liveJob(TaskID(job: id), history: history)
         // What Berth holds would go on by itself once its family is well; from now on a person wants it held.
         if !job.isHeld || job.hold != nil { record(.held(job: id, by: user), at: now) }
+        recallSuccessors(of: id, at: now)
     }
 
     public mutating func release(_ id: Job.ID, by user: String, history: some History, at now: Timestamp)
@@ -78,6 +79,8 @@ extension Dispatcher {
         for node in attempt.allocations.map(\.node) where cluster.isLive(attempt.id, on: node) {
             send(.stop(attempt: attempt.id, fence: attempt.fence, reason), to: node)
         }
+        // The room is meant for others.
+        if reason == .preempted { recallSuccessors(behind: attempt, at: now) }
     }
 
     public mutating func drain(
@@ -86,7 +89,7 @@ extension Dispatcher {
         guard let known = cluster.nodes[node] else { throw .noNode(node, known: cluster.nodes.keys.map(\.text)) }
         if known.drain?.reason != reason { record(.nodeDrained(node, Node.Drain(reason: reason, by: user)), at: now) }
         guard stopping else { return }
-        for id in known.given.keys.sorted() {
+        for id in known.known {
             if let attempt = cluster.state(of: id)?.attempt { stop(attempt, .drained, by: user, at: now) }
         }
     }

@@ -15,6 +15,8 @@ public struct Dispatcher: Sendable {
     private var messages: [Outgoing] = []
     /// Streams to agents. Not recorded: after a restart every agent opens a new one.
     var sessions: [NodeName: Session] = [:]
+    /// Where attempts may wait behind others.
+    var nodesWithSuccessors: Set<NodeName>
     /// What this round has brought that `History` does not know yet.
     var newSubmissions: [SubmissionKey: PastSubmission] = [:]
     var newlyEnded: [Job.ID: EndState] = [:]
@@ -51,6 +53,7 @@ public struct Dispatcher: Sendable {
         self.cluster = cluster
         self.timing = timing
         planner = ClusterPlanner(cluster)
+        nodesWithSuccessors = Set(cluster.nodes.values.filter { !$0.successions.isEmpty }.map(\.name))
         for node in cluster.nodes.values where node.isUp { sessions[node.name] = Session(number: nil, lastHeard: now) }
     }
 
@@ -100,8 +103,10 @@ public struct Dispatcher: Sendable {
         loseSilentNodes(at: now)
         var next = endHopelessJobs(at: now)
         var unlocks = true
+        var turn: Job.ID?
         while unlocks {
             let plan = planner.plan(cluster, at: now)
+            turn = plan.firstWaiting
             // Jobs that wait for these starts may start too; and what is kept free may lie elsewhere after them.
             unlocks =
                 !plan.starts.isEmpty
@@ -116,6 +121,8 @@ public struct Dispatcher: Sendable {
             }
             if let time = plan.nextTime { next = min(next ?? time, time) }
         }
+        if let turn { lineUpSuccessors(of: turn, at: now) }
+        if let time = recallOverdueSuccessors(at: now) { next = min(next ?? time, time) }
         for heard in sessions.values.compactMap(\.lastHeard) {
             let time = heard + timing.lostAfter
             next = min(next ?? time, time)

@@ -8,7 +8,10 @@ func disposition(
     of end: AttemptEnd, task: Job.Task, job: Job, attempt: AttemptID, _ limits: FailureLimits, at now: Timestamp
 ) -> ClusterEvent.Disposition {
     // A gang that was stopped since a member failed is judged by that member's end.
-    if case .stopping(_, let reason, _) = task.state, reason != .memberFailed {
+    // So is one that had begun before its recall came.
+    if case .stopping(_, let reason, _) = task.state, reason != .memberFailed,
+        reason != .recalled || end.cause == .stopped
+    {
         // The job may have ended by itself before the stop reached it.
         if !(end.cause == .exit && end.exitCode == 0) || reason == .cancelled {
             guard reason.runsAgain else {
@@ -18,7 +21,7 @@ func disposition(
                         message: end.message))
             }
             // Only the stop itself may end it; what it did before it was told is made up for.
-            let isStopped = end.cause == .stopped && reason != .requeued
+            let isStopped = end.cause == .stopped && reason != .requeued && reason != .recalled
             return isStopped
                 ? waits(again: end, of: job, notBefore: nil) : .waits(notBefore: nil, countsAsRetry: false)
         }

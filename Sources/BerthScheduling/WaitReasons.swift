@@ -38,7 +38,7 @@ extension ClusterPlanner {
                 reasons.append(.backoff(until: earliest))
             }
         }
-        guard job.active >= job.parallelLimit else { return reasons }
+        guard job.holding >= job.parallelLimit else { return reasons }
         if job.isOnProbation {
             reasons.append(.probation(families.hold(of: job.family)))
         } else {

@@ -12,6 +12,8 @@ package struct Chronicle: Sendable {
     private var usedAttempts: Set<AttemptID> = []
     /// Attempts that were started and have not ended, by fence.
     private var live: [UInt64: Attempt] = [:]
+    /// Who waits behind whom for what that one holds.
+    private var waiting: [AttemptID: [AttemptID]] = [:]
 
     private struct Account: Sendable {
         var submission: Submission
@@ -109,7 +111,8 @@ package struct Chronicle: Sendable {
             attempt.fence > lastFence, "fences grow", "\(id) has \(attempt.fence) after \(lastFence)")
         try BrokenPromise.unless(
             usedAttempts.insert(id).inserted, "attempt numbers never repeat", "\(id) was started twice")
-        try BrokenPromise.unless(!job.active.contains(index), "one live attempt a task", "\(id) is the second")
+        try BrokenPromise.unless(
+            !live.values.contains { $0.id.task == id.task }, "one live attempt a task", "\(id) is the second")
         try BrokenPromise.unless(job.ended[index] == nil, "what has ended does not start", "\(id) started")
         try BrokenPromise.unless(!job.isHeld, "held jobs do not start", "\(id) started")
         try BrokenPromise.unless(
@@ -119,15 +122,25 @@ package struct Chronicle: Sendable {
         for dependency in job.submission.reopened == nil ? job.submission.specification.dependencies : [] {
             try BrokenPromise.unless(isMet(dependency), "dependencies come first", "\(id) started before \(dependency)")
         }
+        lastFence = attempt.fence
+        live[attempt.fence] = attempt
+        jobs[id.task.job]?.hasStarted = true
+        guard let holder = attempt.predecessor else { return try holds(id, after: job) }
+        try BrokenPromise.unless(
+            live.values.contains { $0.id == holder && $0.allocation == attempt.allocation }
+                && holder.task.job == id.task.job && !waiting.values.contains { $0.contains(holder) },
+            "only what a live attempt of the job holds is taken over", "\(id) waits behind \(holder)")
+        waiting[holder, default: []].append(id)
+    }
+
+    /// The attempt holds resources from now on.
+    private mutating func holds(_ id: AttemptID, after job: Account) throws(BrokenPromise) {
         if let parallel = job.submission.specification.array?.parallel {
             try BrokenPromise.unless(
                 job.active.count < parallel, "no array exceeds its limit", "\(id) is one more than \(parallel)")
         }
         try checkLimits(of: job, starting: id)
-        lastFence = attempt.fence
-        live[attempt.fence] = attempt
-        jobs[id.task.job]?.hasStarted = true
-        jobs[id.task.job]?.active.insert(index)
+        jobs[id.task.job]?.active.insert(id.task.index ?? 0)
     }
 
     private func isMet(_ dependency: Dependency) -> Bool {
@@ -161,6 +174,12 @@ package struct Chronicle: Sendable {
         }
         live[fence] = nil
         jobs[id.task.job]?.active.remove(index)
+        for holder in waiting.keys { waiting[holder]?.removeAll { $0 == id } }
+        if var others = waiting.removeValue(forKey: id), !others.isEmpty, let job = jobs[id.task.job] {
+            let heir = others.removeFirst()
+            waiting[heir] = others
+            try holds(heir, after: job)
+        }
         guard case .ended(let outcome) = disposition else { return }
         try BrokenPromise.unless(
             outcome.state != .succeeded || (end.cause == .exit && end.exitCode == 0),

@@ -55,11 +55,21 @@ package func freeAndGivenAddUp(in cluster: Cluster) throws(BrokenPromise) {
 }
 
 /// What a live attempt was given stands on its node, and nowhere else; of a gang, on the nodes of the members that
-/// live, and perhaps still on a lost one's.
+/// live, and perhaps still on a lost one's. One that waits behind another of its job stands there once, and is given nothing.
 package func liveAttemptsHoldTheirResources(in cluster: Cluster) throws(BrokenPromise) {
     for job in cluster.jobs.values {
         for task in job.tasks.values {
             guard let attempt = task.state.attempt else { continue }
+            let places = cluster.nodes.values.flatMap { node in
+                node.successions.values.flatMap(\.attempts).filter { $0 == attempt.id }.map { _ in node.name }
+            }
+            if !places.isEmpty {
+                try BrokenPromise.unless(
+                    places == [attempt.allocation.node] && attempt.predecessor != nil
+                        && cluster.nodes.values.allSatisfy { $0.given[attempt.id] == nil },
+                    "who waits behind another holds nothing", "\(attempt.id) stands on \(places)")
+                continue
+            }
             for node in cluster.nodes.values {
                 let given = node.given[attempt.id]
                 let holds = given == attempt.allocation(on: node.name)
@@ -103,7 +113,7 @@ package func everythingIsOver(in cluster: Cluster) throws(BrokenPromise) {
     }
     for node in cluster.nodes.values.sorted(by: { $0.name < $1.name }) {
         try BrokenPromise.unless(
-            node.free == node.capacity && node.given.isEmpty, promise,
+            node.free == node.capacity && node.given.isEmpty && node.successions.isEmpty, promise,
             "\(node.name) still gives to \(node.given.keys.sorted())")
     }
 }

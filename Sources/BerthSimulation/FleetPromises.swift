@@ -17,7 +17,7 @@ package func noTaskRunsTwice(_ begun: Attempt, among agents: [SimulatedAgent], i
 {
     func isGivenUp(_ attempt: Attempt) -> Bool {
         cluster.state(of: attempt.id) == nil
-            && attempt.allocations.contains { cluster.nodes[$0.node]?.given[attempt.id] != nil }
+            && attempt.allocations.contains { cluster.nodes[$0.node]?.knows(attempt.id) == true }
     }
     for agent in agents {
         for (id, process) in agent.processes.sorted(by: { $0.key < $1.key })

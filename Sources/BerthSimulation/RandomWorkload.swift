@@ -7,11 +7,16 @@ package struct RandomWorkload: Sendable {
     private static let users = ["ada", "grace", "kurt"]
 
     /// The shipped queues, and one with limits; and Berth steps in sooner than it does elsewhere.
-    package static let configuration = ClusterConfiguration(
-        queues: Queue.shipped + [Queue(name: "narrow", tier: 60, maximumRunning: 3, maximumRunningPerUser: 2)],
-        failures: FailureLimits(
-            family: 5, nodeFaults: 3, nodeFailures: 4, losses: 4,
-            lossBackoff: .init(initial: .seconds(1), maximum: .seconds(60))))
+    package static let configuration = {
+        var configuration = ClusterConfiguration(
+            queues: Queue.shipped + [Queue(name: "narrow", tier: 60, maximumRunning: 3, maximumRunningPerUser: 2)],
+            failures: FailureLimits(
+                family: 5, nodeFaults: 3, nodeFailures: 4, losses: 4,
+                lossBackoff: .init(initial: .seconds(1), maximum: .seconds(60))))
+        // What is short here takes minutes.
+        configuration.planning.successors = .init(ahead: .seconds(900), most: 3, patience: .seconds(1200))
+        return configuration
+    }()
 
     package init() {}
 
@@ -57,7 +62,7 @@ package struct RandomWorkload: Sendable {
         }
         if random.chance(0.25) {
             job.array = ArraySpecification(
-                indices: IndexRanges(0..<Int.random(in: 1...12, using: &random)),
+                indices: IndexRanges(0..<Int.random(in: 1...(random.chance(0.3) ? 60 : 12), using: &random)),
                 parallel: random.chance(0.4) ? Int.random(in: 1...3, using: &random) : nil)
         }
         if random.chance(0.06) {

@@ -83,20 +83,34 @@ package struct SimulatedAgent: Sendable {
     package mutating func take(_ message: ControllerMessage, at now: Timestamp, using random: inout SeededGenerator) {
         switch message {
         case .start(let order):
-            guard ledger.accept(order) else { return }
-            attempts[order.attempt.id] = Kept(order: order, phase: .ordered, isOnDisk: random.chance(0.5))
-            effects.alarms.append(
-                (.launch(order.attempt.id, life: life), random.duration(.milliseconds(5) ... .seconds(2))))
+            let acceptance = ledger.accept(order)
+            guard acceptance != .isKnown else { return }
+            // Of those that wait nothing is kept that a later agent would begin.
+            let isOnDisk = acceptance == .begins && random.chance(0.5)
+            attempts[order.attempt.id] = Kept(order: order, phase: .ordered, isOnDisk: isOnDisk)
+            if acceptance == .begins { launchSoon(order, using: &random) }
         case .stop(let attempt, let fence, let reason):
-            switch ledger.stop(attempt, fence: fence, at: now) {
+            switch ledger.stop(attempt, fence: fence, reason, at: now) {
             case .stopsProcess: stop(attempt, reason, using: &random)
-            case .reports(let status): tell(.update(status))
-            case .isForgotten: break
+            case .reports(let status):
+                attempts[attempt]?.phase = status.phase
+                tell(.update(status))
+                launchDue(using: &random)
+            case .changesNothing: break
             }
         case .acknowledge(let attempt, let fence):
             ledger.acknowledge(attempt, fence: fence)
             if ledger.status(of: attempt) == nil { attempts[attempt] = nil }
         }
+    }
+
+    private mutating func launchSoon(_ order: AttemptOrder, using random: inout SeededGenerator) {
+        effects.alarms.append(
+            (.launch(order.attempt.id, life: life), random.duration(.milliseconds(5) ... .seconds(2))))
+    }
+
+    private mutating func launchDue(using random: inout SeededGenerator) {
+        for order in ledger.takeDue() { launchSoon(order, using: &random) }
     }
 
     private mutating func stop(_ attempt: AttemptID, _ reason: StopReason, using random: inout SeededGenerator) {
@@ -116,7 +130,9 @@ package struct SimulatedAgent: Sendable {
     ) {
         switch alarm {
         case .launch(let attempt, let life): if life == self.life { launch(attempt, at: now, using: &random) }
-        case .end(let attempt, let process, let ending): end(attempt, process: process, ending, at: now)
+        case .end(let attempt, let process, let ending):
+            end(attempt, process: process, ending, at: now)
+            launchDue(using: &random)
         case .report(let attempt, let process):
             guard isRunning, processes[attempt]?.number == process, let fence = ledger.status(of: attempt)?.fence else {
                 return
@@ -134,8 +150,10 @@ package struct SimulatedAgent: Sendable {
         attempts[id]?.isOnDisk = true
         guard !stopped.contains(id) else {
             record(AttemptEnd(cause: .stopped, endTime: now), of: id)
+            launchDue(using: &random)
             return
         }
+        defer { launchDue(using: &random) }
         switch ProcessFate.random(for: kept.order, mayFail: mayFail, illness, using: &random) {
         case .launchFails(let fault):
             record(AttemptEnd(cause: .launchFailed, exitCode: 127, endTime: now, fault: fault), of: id)
@@ -168,6 +186,7 @@ package struct SimulatedAgent: Sendable {
         guard isRunning, let id = processes.keys.sorted().randomElement(using: &random) else { return }
         processes[id] = nil
         record(AttemptEnd(cause: .nodeLost, message: "Its keeper was killed.", endTime: now), of: id)
+        launchDue(using: &random)
     }
 
     /// The keeper writes it down; the agent tells it, if there is one.

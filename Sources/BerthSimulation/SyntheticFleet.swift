@@ -13,7 +13,10 @@ package enum SyntheticFleet {
             case 1: withGPUs(machine(packages: 2, numaNodesEach: 1, coresEach: 4, threads: 2), count: 4)
             default: withSimulator(machine(packages: 1, numaNodesEach: 1, coresEach: 8, threads: 1))
             }
-        return NodeRegistration(name: name, inventory: inventory, inventoryDigest: "synthetic \(number % kinds)")
+        var registration = NodeRegistration(
+            name: name, inventory: inventory, inventoryDigest: "synthetic \(number % kinds)")
+        registration.takesSuccessors = true
+        return registration
     }
 
     private static func machine(packages: Int, numaNodesEach: Int, coresEach: Int, threads: Int) -> Inventory {

@@ -24,7 +24,7 @@ final class PreparationTests {
     }
 
     deinit {
-        execution.giveUpPrepared()
+        execution.giveUpPrepared { _ in false }
         if let id = AttemptID("1@1") { execution.forget(id) }
         execution.leave()
         try? FileManager.default.removeItem(atPath: folder)
@@ -58,7 +58,7 @@ final class PreparationTests {
     @Test func `what is given up leaves its name to another`() async throws {
         execution.prepare(try order("touch first"))
         #expect(isReady)
-        execution.giveUpPrepared()
+        execution.giveUpPrepared { _ in false }
         #expect(!has("attempts/1@1") && !has("checkpoints/1"))
         let second = try order("touch second")
         execution.start(second)

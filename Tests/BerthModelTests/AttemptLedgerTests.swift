@@ -8,12 +8,14 @@ private final class Agent {
     init(_ statuses: [AttemptStatus] = []) { ledger = AttemptLedger(statuses) }
 
     var statuses: [AttemptStatus] { ledger.statuses }
-    func accept(_ order: AttemptOrder) -> Bool { ledger.accept(order) }
+    func accept(_ order: AttemptOrder) -> Bool { ledger.accept(order) == .begins }
+    func acceptance(of order: AttemptOrder) -> AttemptLedger.Acceptance { ledger.accept(order) }
+    func takeDue() -> [AttemptID] { ledger.takeDue().map(\.attempt.id) }
     func record(_ launch: Launch, of attempt: AttemptID) -> AttemptStatus? { ledger.record(launch, of: attempt) }
     func record(_ end: AttemptEnd, of attempt: AttemptID) -> AttemptStatus? { ledger.record(end, of: attempt) }
     func acknowledge(_ attempt: AttemptID, fence: UInt64) { ledger.acknowledge(attempt, fence: fence) }
-    func stop(_ attempt: AttemptID, fence: UInt64) -> AttemptLedger.Stopping {
-        ledger.stop(attempt, fence: fence, at: .epoch)
+    func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason = .cancelled) -> AttemptLedger.Stopping {
+        ledger.stop(attempt, fence: fence, reason, at: .epoch)
     }
 }
 
@@ -89,8 +91,55 @@ private final class Agent {
         _ = ledger.accept(order)
         _ = ledger.record(.exit(0), of: order.attempt.id)
         ledger.acknowledge(order.attempt.id, fence: 5)
-        #expect(ledger.stop(order.attempt.id, fence: 5) == .isForgotten)
+        #expect(ledger.stop(order.attempt.id, fence: 5) == .changesNothing)
         #expect(ledger.statuses.isEmpty)
+    }
+
+    @Test func `an order waits until all whose resources it takes over have ended`() {
+        let (first, other) = (order(1, fence: 1), order(2, fence: 2))
+        var third = order(3, fence: 3)
+        third.after = [first.attempt.id, other.attempt.id]
+        #expect(ledger.accept(first) && ledger.accept(other))
+        #expect(ledger.acceptance(of: third) == .waits)
+        #expect(ledger.acceptance(of: third) == .isKnown, "it waits once")
+        _ = ledger.record(.exit(0), of: first.attempt.id)
+        #expect(ledger.takeDue() == [])
+        _ = ledger.record(.exit(1), of: other.attempt.id)
+        #expect(ledger.takeDue() == [third.attempt.id])
+        #expect(ledger.takeDue() == [], "it begins once")
+    }
+
+    @Test func `an order begins at once where those before it have ended or never came`() {
+        var late = order(2, fence: 2)
+        late.after = [order(1, fence: 1).attempt.id]
+        #expect(ledger.acceptance(of: late) == .begins)
+    }
+
+    @Test func `who waits is stopped without having begun, however many have ended since`() {
+        let (running, other) = (order(1, fence: 1), order(5, fence: 5))
+        var waiting = order(2, fence: 2)
+        waiting.after = [running.attempt.id]
+        _ = (ledger.accept(running), ledger.acceptance(of: waiting), ledger.accept(other))
+        _ = ledger.record(.exit(0), of: other.attempt.id)
+        ledger.acknowledge(other.attempt.id, fence: 5)
+        guard case .reports(let status) = ledger.stop(waiting.attempt.id, fence: 2, .recalled) else {
+            Issue.record("the end of what waits is told at once")
+            return
+        }
+        #expect(status.hasEnded)
+        _ = ledger.record(.exit(0), of: running.attempt.id)
+        #expect(ledger.takeDue() == [])
+    }
+
+    @Test func `what has begun is not recalled`() {
+        let running = order(1, fence: 1)
+        var next = order(2, fence: 2)
+        next.after = [running.attempt.id]
+        _ = (ledger.accept(running), ledger.acceptance(of: next))
+        _ = ledger.record(.exit(0), of: running.attempt.id)
+        _ = ledger.takeDue()
+        #expect(ledger.stop(next.attempt.id, fence: 2, .recalled) == .changesNothing)
+        #expect(ledger.stop(next.attempt.id, fence: 2, .cancelled) == .stopsProcess)
     }
 
     @Test func `what runs is not forgotten, and neither is what another fence names`() {

@@ -27,7 +27,7 @@ import Testing
         case .cancelled: try room.cancel("1")
         case .requeued: try room.requeue("1")
         case .drained: try room.drain("a", stopping: true)
-        case .preempted, .memberFailed, .stale, nil: break
+        case .preempted, .memberFailed, .stale, .recalled, nil: break
         }
         return fate(room.disposition(of: attempt, end))
     }

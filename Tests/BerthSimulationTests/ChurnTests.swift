@@ -28,6 +28,10 @@ import Testing
         for kind in ["launched", "stopping", "nodeLost", "nodeReturned", "nodeDrained", "jobsHeld", "released"] {
             #expect(counts[kind, default: 0] > 0, "a day without \(kind) shows nothing of it")
         }
+        let successors = simulation.journal.events.count {
+            if case .started(let attempt, _) = $0.event { attempt.predecessor != nil } else { false }
+        }
+        #expect(successors > 10, "a day in which few tasks take over from others shows nothing of it")
     }
 
     @Test func `in a day of churn Berth drains nodes with evidence, and lets families go that succeed again`() throws {

@@ -63,12 +63,12 @@ extension KeeperExecution {
         listen(to: prepared.answers, of: id)
     }
 
-    package func giveUpPrepared() {
-        let all = prepared.withLock { prepared in
-            defer { prepared = [:] }
-            return prepared.values
-        }
-        for prepared in all { giveUp(prepared) }
+    package func giveUpPrepared(_ attempt: AttemptID) {
+        if let prepared = prepared.withLock({ $0.removeValue(forKey: attempt) }) { giveUp(prepared) }
+    }
+
+    package func giveUpPrepared(except waiting: (AttemptID) -> Bool) {
+        for attempt in prepared.withLock({ $0.keys.sorted() }) where !waiting(attempt) { giveUpPrepared(attempt) }
     }
 
     /// Returns when the keeper has hung up, which may still have been on its way: the attempt's name is free then. One that

@@ -51,7 +51,7 @@ extension ClusterPlanner {
 
     /// Tasks that are not in line yet and get there as time passes.
     private static func arrivals(of job: Job, at now: Timestamp) -> [Foreseen.Arrival] {
-        let room = max(0, (job.specification.array?.parallel ?? .max) - job.active)
+        let room = max(0, (job.specification.array?.parallel ?? .max) - job.holding)
         if let begin = job.specification.begin, begin > now {
             let tasks = min(job.waitingCount, room)
             return tasks > 0 ? [Foreseen.Arrival(time: begin, job: job.id, tasks: tasks)] : []

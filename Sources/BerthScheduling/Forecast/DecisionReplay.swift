@@ -11,7 +11,7 @@ public enum DecisionReplay: Hashable, Sendable {
     /// Plans again, from nothing, what was planned when `attempt` was started, and compares.
     ///
     /// A controller may plan more than once in a round, where the starts of one plan let other jobs begin; each plan is
-    /// made again on what the one before it left.
+    /// made again on what the one before it left. Who is to take over what another holds is chosen after the last one.
     ///
     /// - Parameters:
     ///   - cluster: as it was before the first event of `round`.
@@ -24,31 +24,54 @@ public enum DecisionReplay: Hashable, Sendable {
         }
         var cluster = cluster
         var events = round[...]
-        while true {
-            let plan = plan(cluster, at: attempt.plannedTime)
-            if let start = plan.starts.first(where: { $0.attempt.id == attempt.id }) {
-                return difference(attempt, decision, from: start) ?? .identical
+        do throws(IllegalTransition) {
+            // Stops that come before all starts left those no room.
+            try apply(events.prefix(while: isStop), to: &cluster, from: &events, at: attempt.plannedTime)
+            while true {
+                let plan = plan(cluster, at: attempt.plannedTime)
+                if let start = plan.starts.first(where: { $0.attempt.id == attempt.id }) {
+                    return difference(attempt, decision, from: start) ?? .identical
+                }
+                let part = part(of: plan, in: events)
+                if part.isEmpty {
+                    guard attempt.predecessor != nil, plan.firstWaiting == attempt.id.task.job else { break }
+                    let others = events.prefix { if case .started(attempt, _) = $0 { false } else { true } }
+                    try apply(others, to: &cluster, from: &events, at: attempt.plannedTime)
+                    return succession(attempt, decision, in: cluster)
+                }
+                try apply(part, to: &cluster, from: &events, at: attempt.plannedTime)
             }
-            let part = take(plan, from: &events)
-            guard !part.isEmpty else { return .differs(field: "start", recorded: "started", replayed: "it waits") }
-            do throws(IllegalTransition) {
-                for event in part { try cluster.apply(event, at: attempt.plannedTime) }
-            } catch {
-                return .differs(field: "round", recorded: "a plan", replayed: "\(error)")
-            }
+        } catch {
+            return .differs(field: "round", recorded: "a plan", replayed: "\(error)")
         }
+        return waits
+    }
+
+    private static let waits = Self.differs(field: "start", recorded: "started", replayed: "it waits")
+
+    private static func isStop(_ event: ClusterEvent) -> Bool { if case .stopping = event { true } else { false } }
+
+    private static func apply(
+        _ part: ArraySlice<ClusterEvent>, to cluster: inout Cluster, from events: inout ArraySlice<ClusterEvent>,
+        at time: Timestamp
+    ) throws(IllegalTransition) {
+        for event in part { try cluster.apply(event, at: time) }
+        events = events.dropFirst(part.count)
+    }
+
+    /// Chooses again who is to take over what the attempt's predecessor holds.
+    private static func succession(_ attempt: Attempt, _ decision: Decision, in cluster: Cluster) -> DecisionReplay {
+        guard let job = cluster.jobs[attempt.id.task.job],
+            let start = ClusterPlanner.successor(
+                of: job, on: [attempt.allocation.node], in: cluster, at: attempt.plannedTime)
+        else { return waits }
+        return difference(attempt, decision, from: start) ?? .identical
     }
 
     /// The events that belong to one plan: as many starts as it has, and the stops that follow.
-    private static func take(_ plan: ClusterPlan, from events: inout ArraySlice<ClusterEvent>) -> [ClusterEvent] {
-        var part = Array(events.prefix(plan.starts.count))
-        events = events.dropFirst(plan.starts.count)
-        if !plan.preemptions.isEmpty {
-            let stops = events.prefix { if case .stopping = $0 { true } else { false } }
-            part += stops
-            events = events.dropFirst(stops.count)
-        }
-        return part
+    private static func part(of plan: ClusterPlan, in events: ArraySlice<ClusterEvent>) -> ArraySlice<ClusterEvent> {
+        let stops = plan.preemptions.isEmpty ? [] : events.dropFirst(plan.starts.count).prefix(while: isStop)
+        return events.prefix(plan.starts.count + stops.count)
     }
 
     private static func difference(_ attempt: Attempt, _ decision: Decision, from start: ClusterPlan.Start)
@@ -61,6 +84,7 @@ public enum DecisionReplay: Hashable, Sendable {
             ("cpus", attempt.allocation.cpus.description, other.allocation.cpus.description),
             ("allocation", "\(attempt.allocations)", "\(other.allocations)"),
             ("fence", "\(attempt.fence)", "\(other.fence)"),
+            ("predecessor", text(attempt.predecessor), text(other.predecessor)),
             ("isBorrowing", "\(attempt.isBorrowing)", "\(other.isBorrowing)"),
             ("expectedTime", text(attempt.expectedTime), text(other.expectedTime)),
             ("priority", text(decision.priority), text(others.priority)),
@@ -75,6 +99,8 @@ public enum DecisionReplay: Hashable, Sendable {
     }
 
     private static func text(_ time: Duration?) -> String { time?.text ?? "unknown" }
+
+    private static func text(_ attempt: AttemptID?) -> String { attempt?.description ?? "none" }
 
     private static func text(_ priority: JobPriority?) -> String { priority.map { "\($0)" } ?? "none" }
 
