@@ -62,6 +62,9 @@ public struct ControlGroup: Equatable, Sendable {
 
     public var places: [Place]
 
+    /// By which its directories go.
+    public var name: String? { places.first.flatMap { $0.path.split(separator: "/").last.map(String.init) } }
+
     public init(places: [Place] = []) { self.places = places }
 
     public func place(of controller: Controller) -> Place? { places.first { $0.controllers.contains(controller) } }
@@ -82,7 +85,14 @@ public struct ControlGroup: Equatable, Sendable {
                 throw .system("The control group \(place.path) cannot be made", errno)
             }
         }
-        return limitMemory(limits) + limitProcesses(limits) + confine(limits) + refuseDevices(limits)
+        return limit(limits) + refuseDevices(limits)
+    }
+
+    /// Sets limits of groups that there are; who may use which devices stays as it is.
+    ///
+    /// - Returns: limits that the kernel would not take, a sentence each.
+    public func limit(_ limits: Limits) -> [String] {
+        limitMemory(limits) + limitProcesses(limits) + confine(limits)
     }
 
     private func limitMemory(_ limits: Limits) -> [String] {
@@ -191,6 +201,22 @@ public struct ControlGroup: Equatable, Sendable {
     }
 
     // MARK: - Measuring
+
+    /// Makes the groups as if they were new but for what their counters of processor time and of kills have counted, if
+    /// nobody is in them and what the last one has left in memory is little: the most that was in use is counted anew. In
+    /// version 2 the kernel counts that for the life of a group.
+    ///
+    /// - Returns: the bytes that are left; nil where they cannot become new.
+    public func becomeNew() -> Int64? {
+        guard let place = place(of: .memory), place.version == 1, birthplace != nil, processes.isEmpty,
+            let left = Self.number(in: place.path + "/memory.usage_in_bytes"), left <= Self.negligibleBytes,
+            (try? writeControl(place.path + "/memory.max_usage_in_bytes", "0")) != nil
+        else { return nil }
+        return left
+    }
+
+    /// What may be left of an attempt in the memory that its successor in the groups is charged for.
+    private static let negligibleBytes: Int64 = 1 << 20
 
     /// The most memory that was in use at one time, page cache included; nil where the kernel does not tell.
     public var peakMemoryBytes: Int64? {

@@ -78,8 +78,8 @@ public struct KeeperHandle: Sendable {
     }
 
     /// A file in the directory of an attempt that is only announced. Its keeper gets everything ready, and before the job's
-    /// program is started waits until the agent says no more. Then it looks whether the file is still there: whether the
-    /// agent has let the attempt begin or has died.
+    /// program is started waits until the agent says something or no more. Then it looks whether the file is still there:
+    /// whether the agent has let the attempt begin, or has died or given it up.
     public static let announcement = "announced"
 
     public static func isAnnounced(in directory: String) -> Bool { access(directory + "/" + announcement, F_OK) == 0 }
@@ -96,8 +96,41 @@ public struct KeeperHandle: Sendable {
     /// - Parameter answers: at which its keeper is heard.
     public func begin(_ answers: Int32) {
         unlink(directory + "/" + Self.announcement)
-        // Not a message: a keeper that needs none would leave it unread, and its end would break the connection.
-        shutdown(answers, Int32(SHUT_WR))
+        // One that does not wait reads over it when it waits for its next attempt.
+        _ = berth_send(answers, Self.word, Self.word.count)
+    }
+
+    private static let word = Array("begin".utf8)
+
+    /// Gives a keeper that is free an attempt to keep. Its order lies in the directory.
+    ///
+    /// - Returns: whether it is there to hear it.
+    public static func give(_ directory: String, to keeper: Int32) -> Bool {
+        let path = Array(directory.utf8)
+        return berth_send(keeper, path, path.count) == path.count
+    }
+
+    /// Waits, in a keeper that is free, for its next attempt.
+    ///
+    /// - Parameter agent: its connection to the agent.
+    /// - Returns: the attempt's directory; nil where the agent has none any more.
+    public static func awaitAttempt(from agent: Int32) -> String? {
+        var room = [UInt8](repeating: 0, count: 8192)
+        while true {
+            let count = recv(agent, &room, room.count, 0)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return nil }
+            // The word that let the last one begin may still be here.
+            if room[0] == UInt8(ascii: "/") { return String(decoding: room[..<count], as: UTF8.self) }
+        }
+    }
+
+    /// Reads over what the agent has said last, in a keeper that is about to end: of an end that leaves something unread the
+    /// agent would hear before what the keeper itself has said last (unix(7): ECONNRESET).
+    public static func leave(_ agent: Int32) {
+        shutdown(agent, Int32(SHUT_RD))
+        var room = [UInt8](repeating: 0, count: 64)
+        while recv(agent, &room, room.count, Int32(MSG_DONTWAIT)) > 0 {}
     }
 
     /// A descriptor that becomes readable when the process has ended (pidfd_open(2)); -1 where there is no such one.

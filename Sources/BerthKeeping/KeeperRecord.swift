@@ -23,6 +23,8 @@ public struct KeeperRecord: Equatable, Sendable {
     public var slotProblem: String?
     /// Of a launch that failed; nil where that is not known.
     public var launchFault: LaunchFault?
+    /// Whether the keeper waits for another attempt now that this one is over.
+    public var isFree = false
 
     /// A process that cannot be mistaken for a later one of the same number on the same boot.
     public struct ProcessMark: Equatable, Sendable {
@@ -123,6 +125,7 @@ public struct KeeperRecord: Equatable, Sendable {
         isBindingExact = fields.first("bindingDiffers") != "true"
         notes = fields.all("note")
         slotProblem = fields.first("slotProblem")
+        isFree = fields.first("keeperIsFree") == "true"
         switch try fields.required("phase") {
         case "running": phase = .running
         case "launchFailed":
@@ -162,6 +165,7 @@ public struct KeeperRecord: Equatable, Sendable {
         fields.add("bindingDiffers", isBindingExact ? nil : "true")
         for note in notes { fields.add("note", note) }
         fields.add("slotProblem", slotProblem)
+        fields.add("keeperIsFree", isFree ? "true" : nil)
         switch phase {
         case .running: fields.add("phase", "running")
         case .launchFailed(let problem, let time):

@@ -5,8 +5,7 @@ public struct AttemptLedger: Sendable {
     private var entries: [AttemptID: AttemptStatus] = [:]
     /// Orders that wait for the end of others here, in the order in which they came.
     private var waiting: [AttemptOrder] = []
-    /// Attempts with this fence or a lower one that are not in `entries` were here and are forgotten.
-    private var highestForgottenFence: UInt64 = 0
+    private var forgotten = ForgottenFences()
 
     public init(_ statuses: [AttemptStatus] = []) {
         for status in statuses { entries[status.attempt] = status }
@@ -19,7 +18,7 @@ public struct AttemptLedger: Sendable {
 
     /// Whether an order would be carried out now.
     public func expects(_ order: AttemptOrder) -> Bool {
-        entries[order.attempt.id] == nil && order.attempt.fence > highestForgottenFence
+        entries[order.attempt.id] == nil && !forgotten.contains(order.attempt.fence)
     }
 
     /// What an order leads to.
@@ -92,7 +91,7 @@ public struct AttemptLedger: Sendable {
             guard case .ended = entry.phase else { return reason == .recalled ? .changesNothing : .stopsProcess }
             return .reports(entry)
         }
-        guard fence > highestForgottenFence || isWaiting(attempt) else { return .changesNothing }
+        guard !forgotten.contains(fence) else { return .changesNothing }
         waiting.removeAll { $0.attempt.id == attempt }
         let end = AttemptEnd(cause: .stopped, message: "It was stopped before it started.", endTime: time)
         let status = AttemptStatus(attempt: attempt, fence: fence, phase: .ended(end, launch: nil))
@@ -104,6 +103,28 @@ public struct AttemptLedger: Sendable {
     public mutating func acknowledge(_ attempt: AttemptID, fence: UInt64) {
         guard let entry = entries[attempt], entry.fence == fence, case .ended = entry.phase else { return }
         entries[attempt] = nil
-        highestForgottenFence = max(highestForgottenFence, fence)
+        forgotten.insert(fence)
+    }
+}
+
+/// The fences of attempts whose end is recorded. Not merely the highest: an order that was lost with an earlier agent comes
+/// again after others, with higher fences, have come and gone.
+private struct ForgottenFences: Sendable {
+    /// The last ones, in two parts of which the older is given up when the younger is full.
+    private var younger: Set<UInt64> = []
+    private var older: Set<UInt64> = []
+    /// All up to this one count as forgotten.
+    private var highestGivenUp: UInt64 = 0
+    private static let size = 16_384
+
+    func contains(_ fence: UInt64) -> Bool {
+        fence <= highestGivenUp || younger.contains(fence) || older.contains(fence)
+    }
+
+    mutating func insert(_ fence: UInt64) {
+        younger.insert(fence)
+        guard younger.count == Self.size else { return }
+        highestGivenUp = max(highestGivenUp, older.max() ?? 0)
+        (older, younger) = (younger, [])
     }
 }

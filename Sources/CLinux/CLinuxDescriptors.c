@@ -39,6 +39,13 @@ int berth_peer(int socket, unsigned *user, int *process) {
   return 0;
 }
 
+long berth_send(int socket, const void *bytes, size_t count) {
+  long sent;
+  do sent = send(socket, bytes, count, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR);
+  return sent;
+}
+
 int berth_message_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends); }
 
 long berth_receive_descriptor(int socket, void *bytes, size_t room, int *descriptor) {

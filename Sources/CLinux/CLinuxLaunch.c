@@ -63,14 +63,25 @@ int berth_limit_data(pid_t process, uint64_t bytes) {
   return prlimit64(process, RLIMIT_DATA, &limit, NULL);
 }
 
+static void block_no_signal(void) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void default_signals(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = SIG_DFL;
   for (int number = 1; number < NSIG; number++) sigaction(number, &action, NULL);
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
+  block_no_signal();
+}
+
+// Of a process whose parent had default handlers for all when it began: those for which keepers have changed them.
+static void default_signals_of_keeper(void) {
+  static const int changed[] = {SIGPIPE, SIGHUP};
+  for (size_t index = 0; index < sizeof changed / sizeof *changed; index++) signal(changed[index], SIG_DFL);
+  block_no_signal();
 }
 
 // Each stream to its place, by way of numbers that are no place, so that none overwrites another.
@@ -90,7 +101,7 @@ static int may_begin(const struct berth_launch *launch, pid_t parent) {
   char word;
   ssize_t count;
   do count = recv(launch->agent, &word, 1, 0);
-  while (count > 0 || (count < 0 && errno == EINTR));
+  while (count < 0 && errno == EINTR);
   prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
   errno = ECANCELED;
   return access(launch->announcement, F_OK) != 0;
@@ -108,7 +119,7 @@ static enum berth_launch_step prepare(struct berth_launch *launch, pid_t parent)
   if (launch->changes_user && become(launch) != 0) return BERTH_STEP_USER;
   if (chdir(launch->directory) != 0) return BERTH_STEP_DIRECTORY;
   if (place_streams(launch->streams) != 0) return BERTH_STEP_STREAMS;
-  default_signals();
+  default_signals_of_keeper();
   launch->error = 0;
   execve(launch->path, launch->argv, launch->envp);
   return BERTH_STEP_PROGRAM;
@@ -174,6 +185,15 @@ int berth_settle(const char *name, int standard_input, int standard_output) {
   prctl(PR_SET_NAME, name, 0, 0, 0);
   if (dup2(standard_input, 0) < 0 || dup2(standard_output, 1) < 0) return -1;
   return (int)syscall(SYS_close_range, 3, ~0U, 0);
+}
+
+void berth_rename(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+void berth_rest(const char *name) {
+  berth_rename(name);
+  syscall(SYS_close_range, 3, ~0U, 0);
+  default_signals_of_keeper();
+  if (chdir("/") != 0) return;  // Then it is in a directory that is about to be removed, and that is harmless.
 }
 
 int berth_impersonate(uid_t user, gid_t group, const gid_t *groups, size_t count) {

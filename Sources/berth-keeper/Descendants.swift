@@ -26,12 +26,16 @@ enum Descendants {
 
     /// Ends and reaps all of them; returns when none is left. Who has no child left has no descendant: each has a parent,
     /// up to this process.
-    static func killAll(session: pid_t, in group: ControlGroup) {
+    ///
+    /// - Returns: whether there was any.
+    static func killAll(session: pid_t, in group: ControlGroup) -> Bool {
+        var hasKilled = false
         while true {
             var result = berth_wait()
             let reaped = berth_wait_any(&result)
             if reaped > 0 { continue }
-            if reaped < 0 { return }  // ECHILD: nobody is left.
+            if reaped < 0 { return hasKilled }  // ECHILD: nobody is left.
+            hasKilled = true
             killOnce(session: session, in: group)
             usleep(1000)
         }

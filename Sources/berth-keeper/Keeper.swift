@@ -5,7 +5,8 @@ import Glibc
 /// The parent of one attempt's processes. It makes the attempt's control groups; starts the job in them, bound and as its
 /// user; tells it when it must stop; and when it has ended, ends whatever it left behind and records how it went.
 ///
-/// It works in its own directory, so that every path it needs is short. A lock on the file `lock` says that it lives.
+/// It works in its own directory, so that every path it needs is short. A lock on the file `lock` says that it lives. When all
+/// is over, its process may keep another attempt.
 struct Keeper {
     /// A thousand years in milliseconds: added to a time, it is still one.
     private static let longestGrace: Int64 = 31_556_952_000_000
@@ -27,6 +28,13 @@ struct Keeper {
     private var start = BootClock.now
     /// A descriptor that is readable once the time limit is over; -1 where there is none.
     private var alarm: Int32 = -1
+    private let lock: Int32
+    /// The groups of the attempt that this process kept before, and afterwards those of this one, if another may have them.
+    private(set) var keptGroup: KeptGroup?
+    /// What the groups had counted before.
+    private var countedBefore = KeptGroup.Counted()
+    private var groupNotes: [String] = []
+    private var mayServeAgain = false
 
     /// The job has been told to end.
     private struct Stop {
@@ -37,9 +45,11 @@ struct Keeper {
         var isKilled = false
     }
 
-    init(directory: String) throws {
+    /// - Parameter keptGroup: of the attempt before; nil where there are none.
+    init(directory: String, keptGroup: KeptGroup? = nil) throws {
+        self.keptGroup = keptGroup
         guard chdir(directory) == 0 else { throw KeepingError.system("\(directory) cannot be entered", errno) }
-        let lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, berth_lock(lock) == 0 else { throw KeepingError.system("another keeper is here", errno) }
         order = try LaunchOrder(bytes: readFile("order"))
         signal(SIGPIPE, SIG_IGN)
@@ -49,14 +59,28 @@ struct Keeper {
         control = try ListeningSocket(path: "control")
         record = KeeperRecord(
             attempt: order.attempt, fence: order.fence, phase: .running,
-            keeper: .init(id: getpid(), startTicks: startTicks(of: getpid()) ?? 0), bootID: bootID(),
+            keeper: Self.mark, bootID: Self.boot,
             startMicroseconds: wallClockMicroseconds())
     }
 
+    private static let mark = KeeperRecord.ProcessMark(id: getpid(), startTicks: startTicks(of: getpid()) ?? 0)
+    private static let boot = bootID()
+
     /// Returns when the attempt is over and its record is durable, or was given up before it began.
-    mutating func run() {
+    ///
+    /// - Parameter mayServeAgain: whether the process can keep another attempt afterwards.
+    /// - Returns: whether it is to.
+    mutating func run(mayServeAgain: Bool = false) -> Bool {
+        self.mayServeAgain = mayServeAgain
+        keep()
+        close(lock)
+        return record.isFree
+    }
+
+    private mutating func keep() {
         do {
-            record.notes = try order.group.make(order.limits)
+            try makeGroup()
+            record.notes = groupNotes
             if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
             if let socket = order.warmSocket { try startWarm(from: socket) }
             if job == 0 {
@@ -80,6 +104,18 @@ struct Keeper {
         while job != 0 { waitForNews() }
     }
 
+    private mutating func makeGroup() throws {
+        if let kept = keptGroup {
+            keptGroup = nil
+            if let notes = kept.limit(order) {
+                (groupNotes, countedBefore) = (notes, kept.counted)
+                return
+            }
+            kept.group.clear(patience: 1000)
+        }
+        groupNotes = try order.group.make(order.limits)
+    }
+
     /// Waits for the agent where the attempt is only announced, and could not begin: of what is not recorded nothing is told.
     ///
     /// - Returns: false where it stays an announcement.
@@ -87,7 +123,7 @@ struct Keeper {
         guard KeeperHandle.isAnnounced(in: ".") else { return true }
         var word: UInt8 = 0
         var count = 0
-        repeat { count = recv(Self.agent, &word, 1, 0) } while count > 0 || (count < 0 && errno == EINTR)
+        repeat { count = recv(Self.agent, &word, 1, 0) } while count < 0 && errno == EINTR
         return !KeeperHandle.isAnnounced(in: ".")
     }
 
@@ -223,11 +259,23 @@ struct Keeper {
     private mutating func end(_ result: berth_wait, _ transfers: Descendants.Transfers) {
         let session = job
         job = 0
-        Descendants.killAll(session: session, in: order.group)
+        let hasKilled = Descendants.killAll(session: session, in: order.group) || stop?.isKilled == true
         hearTheRest()
-        let summary = summary(result, transfers)
+        let counted = KeptGroup.Counted(
+            cpuMicroseconds: order.group.cpuMicroseconds ?? (0, 0), outOfMemoryKills: order.group.outOfMemoryKills)
+        let summary = summary(result, transfers, counted)
+        // Without groups, what the children of later attempts use could not be told from what those of this one have.
+        let isCounted = order.group.place(of: .memory) != nil && order.group.birthplace != nil
+        record.isFree = mayServeAgain && warm == nil && isCounted
+        // A process that is born in a group of version 2 in which all were killed before is killed as well, by Linux 6.18 and
+        // others (cgroup_post_fork compares with the count of kills of the parent's group).
+        if record.isFree, !hasKilled {
+            keptGroup = KeptGroup(order.group, order.limits, notes: groupNotes, counted: counted)
+        }
         // An agent that takes over, or the next keeper of this attempt's name, removes what is left here.
-        if !order.group.clear(patience: 5000) { record.notes.append("Its control groups could not be removed.") }
+        if keptGroup == nil, !order.group.clear(patience: 5000) {
+            record.notes.append("Its control groups could not be removed.")
+        }
         finish(.ended(summary))
     }
 
@@ -240,24 +288,35 @@ struct Keeper {
         }
     }
 
-    private func summary(_ result: berth_wait, _ transfers: Descendants.Transfers) -> KeeperRecord.Ended {
+    private func summary(_ result: berth_wait, _ transfers: Descendants.Transfers, _ counted: KeptGroup.Counted)
+        -> KeeperRecord.Ended
+    {
         // What came out of a warm slot is no child of this process, and its usage comes with its end.
         var usage = result
         if warm == nil { berth_children_usage(&usage) }
-        let cpu = order.group.cpuMicroseconds ?? (usage.user_microseconds, usage.system_microseconds)
+        let before = countedBefore.cpuMicroseconds
+        let cpu =
+            order.group.birthplace == nil
+            ? (user: usage.user_microseconds, system: usage.system_microseconds)
+            : (
+                user: counted.cpuMicroseconds.user - before.user,
+                system: counted.cpuMicroseconds.system - before.system
+            )
         return KeeperRecord.Ended(
-            cause: cause(result), exitCode: result.code >= 0 ? Int(result.code) : nil,
+            cause: cause(result, outOfMemoryKills: counted.outOfMemoryKills - countedBefore.outOfMemoryKills),
+            exitCode: result.code >= 0 ? Int(result.code) : nil,
             signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
             endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: cpu.user, systemCPUMicroseconds: cpu.system,
-            peakMemoryBytes: order.group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
+            peakMemoryBytes: order.group.peakMemoryBytes.map { max(0, $0 - countedBefore.memoryBytes) }
+                ?? usage.peak_kilobytes * 1024,
             readBytes: transfers.read, writtenBytes: transfers.written,
             suspendedMilliseconds: BootClock.now.suspension(since: start))
     }
 
-    private func cause(_ result: berth_wait) -> KeeperRecord.Ended.Cause {
+    private func cause(_ result: berth_wait, outOfMemoryKills: Int64) -> KeeperRecord.Ended.Cause {
         if let stop { return stop.reason == nil ? .timeLimit : .stopped }
         // The job's own process may live on when a child of it is killed, and end with a code of its own for it.
-        if result.code != 0, order.group.outOfMemoryKills > 0 { return .outOfMemory }
+        if result.code != 0, outOfMemoryKills > 0 { return .outOfMemory }
         return result.signal != 0 ? .signal : .exit
     }
 

@@ -59,10 +59,21 @@ struct Nursery {
             guard count > 0 else { return nil }
             guard output >= 0 else { continue }
             let directory = String(decoding: room[..<Int(count)], as: UTF8.self)
-            // `keeper 42@1`, for ps(1) and top(1).
-            let name = directory.split(separator: "/").last.map(String.init) ?? ""
-            return berth_settle("keeper " + name, null, output) == 0 ? directory : nil
+            return berth_settle(Self.name(in: directory), null, output) == 0 ? directory : nil
         }
+    }
+
+    /// `keeper 42@1`, for ps(1) and top(1).
+    private static func name(in directory: String) -> String {
+        "keeper " + (directory.split(separator: "/").last.map(String.init) ?? "")
+    }
+
+    /// Waits, in a keeper whose attempt is over, for another one.
+    static func nextDirectory(for agent: Int32) -> String? {
+        berth_rest("keeper")
+        let directory = KeeperHandle.awaitAttempt(from: agent)
+        if let directory { berth_rename(name(in: directory)) }
+        return directory
     }
 
     /// Goes once through what every keeper does before its job begins, so that the runtime has made the types' metadata

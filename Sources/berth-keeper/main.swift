@@ -5,13 +5,14 @@
 import BerthKeeping
 import Glibc
 
-func directory() throws -> String? {
+/// - Returns: nil where there is none to keep any more.
+func directory() throws -> (path: String, isFromNursery: Bool)? {
     let words = CommandLine.arguments.dropFirst()
     switch (words.count, words.first) {
-    case (1, let directory): return directory
+    case (1, let directory?): return (directory, false)
     case (2, "--nursery"):
         var nursery = try Nursery()
-        return nursery.nextDirectory()
+        return nursery.nextDirectory().map { ($0, true) }
     default:
         complain(
             "usage: berth-keeper DIRECTORY | --nursery ATTEMPTS\nThe agent starts it; it is not for use by hand.\n")
@@ -20,9 +21,18 @@ func directory() throws -> String? {
 }
 
 do {
-    if let directory = try directory() {
-        var keeper = try Keeper(directory: directory)
-        keeper.run()
+    if let first = try directory() {
+        var directory = first.path
+        var keptGroup: KeptGroup?
+        while true {
+            var keeper = try Keeper(directory: directory, keptGroup: keptGroup)
+            let isFree = keeper.run(mayServeAgain: first.isFromNursery)
+            keptGroup = keeper.keptGroup
+            guard isFree, let next = Nursery.nextDirectory(for: Keeper.agent) else { break }
+            directory = next
+        }
+        keptGroup?.group.clear(patience: 1000)
+        KeeperHandle.leave(Keeper.agent)
     }
 } catch {
     complain("berth-keeper: \(error)\n")

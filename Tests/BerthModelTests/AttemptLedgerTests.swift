@@ -66,6 +66,26 @@ private final class Agent {
         #expect(ledger.accept(self.order(2, fence: 8)))
     }
 
+    @Test func `an order that was lost comes again after others have come and gone`() {
+        let later = order(2, fence: 9)
+        _ = ledger.accept(later)
+        _ = ledger.record(.exit(0), of: later.attempt.id)
+        ledger.acknowledge(later.attempt.id, fence: 9)
+        #expect(ledger.accept(order(1, fence: 8)))
+    }
+
+    @Test func `however many have come and gone, none of them starts again`() {
+        for fence in 1...40_000 as ClosedRange<UInt64> {
+            let order = order(fence, fence: fence)
+            _ = ledger.accept(order)
+            _ = ledger.record(.exit(0), of: order.attempt.id)
+            ledger.acknowledge(order.attempt.id, fence: fence)
+        }
+        for fence in [1, 7_000, 20_000, 33_000, 40_000] as [UInt64] {
+            #expect(!ledger.accept(order(fence, fence: fence)))
+        }
+    }
+
     @Test func `a stop that comes before its order keeps it from starting`() throws {
         let order = order(1, fence: 3)
         guard case .reports(let status) = ledger.stop(order.attempt.id, fence: 3) else {

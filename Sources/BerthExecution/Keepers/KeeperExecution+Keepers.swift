@@ -18,7 +18,7 @@ extension KeeperExecution {
                 return listen(to: answers, of: id)
             }
             // It has told its last, or was killed before it could.
-            close(answers)
+            nursery.end(answers, isFree: record?.isFree == true)
             keeperEnded(id, record)
         }
     }
@@ -37,8 +37,8 @@ extension KeeperExecution {
 
     func measure(_ handle: KeeperHandle, _ id: AttemptID) {
         if let order = live.withLock({ $0[id]?.order }) {
-            let group = isolation.group(of: id.description)
-            meter?.begin(id, order.allocation(on: registration.name).devices) { [pools] in
+            guard let meter, let group = try? handle.order().group else { return }
+            meter.begin(id, order.allocation(on: registration.name).devices) { [pools] in
                 let processes = group.processes
                 let own = Set(processes.isEmpty ? (try? handle.record())?.job.map { [$0.id] } ?? [] : processes)
                 return own.union(pools.processes(serving: id))

@@ -77,7 +77,7 @@ extension KeeperExecution {
         shutdown(prepared.answers, Int32(SHUT_WR))
         var polled = pollfd(fd: prepared.answers, events: Int16(POLLIN), revents: 0)
         if poll(&polled, 1, 5000) == 1 { prepared.directory.remove() }
-        close(prepared.answers)
+        nursery.end(prepared.answers)
         data.checkpoints.removeIfEmpty(prepared.order.attempt.id.task)
     }
 }

@@ -9,7 +9,8 @@ extension KeeperExecution {
     package func takeOver() -> [AttemptStatus] {
         let directories = (try? AttemptDirectory.all(in: attemptsPath)) ?? []
         // What runs in a group without a keeper was left by one that was killed, or by a cleared-away directory.
-        isolation.clear(except: pools.groupNames.union(directories.filter(\.keeper.isAlive).map { "\($0.id)" }))
+        let kept = directories.filter(\.keeper.isAlive).compactMap { try? $0.keeper.order().group.name }
+        isolation.clear(except: pools.groupNames.union(kept))
         return directories.compactMap { directory in
             // What was never launched is forgotten: the controller orders it again, if it still wants it.
             if directory.isAnnounced {

@@ -104,6 +104,7 @@ package final class KeeperExecution: Execution {
 
     package func tidyOutput(within limits: OutputLimits, removesOld: Bool) -> [String] {
         pools.tend()
+        nursery.tend()
         let attempts = live.withLock { Set($0.keys) }
         if removesOld {
             limits.removeOld(in: logsPath, at: .now, isLive: attempts.contains)
@@ -124,6 +125,7 @@ package final class KeeperExecution: Execution {
 
     package func leave() {
         pools.leave()
+        nursery.leave()
         RuntimeDirectory.leave(attemptsPath)
         isolation.leave()
     }

@@ -3,14 +3,39 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// The agent's end of the process from which its keepers are forked, `berth-keeper --nursery`. That one is started with
-/// the first attempt, anew when it was killed, and ends with the agent; keepers outlive both.
+/// The agent's keepers: those that wait for an attempt since they have kept one already, and the process from which others are
+/// forked, `berth-keeper --nursery`. That one is started with the first attempt, anew when it was killed, and ends with the
+/// agent, as do keepers that wait; those at work outlive both.
 package final class KeeperNursery: Sendable {
     private let program: String
     private let attempts: String
     private let log: String
-    /// The connection to the process that there is; -1 before there is one.
-    private let connection = Mutex<Int32>(-1)
+    private let state = Mutex(State())
+
+    private struct State {
+        /// The connection to the process that there is; -1 before there is one.
+        var connection: Int32 = -1
+        /// What keepers at work were told last, by the descriptor at which they are heard.
+        var orders: [Int32: Groups] = [:]
+        /// Keepers that wait, who has waited longest first.
+        var free: [Free] = []
+    }
+
+    private struct Free {
+        var keeper: Int32
+        var groups: Groups
+        var since: ContinuousClock.Instant
+    }
+
+    /// The groups of a keeper's attempts, those of the first one, and as they are limited now.
+    private struct Groups {
+        var group: ControlGroup
+        var limits: ControlGroup.Limits
+    }
+
+    /// So many wait at the most, and none for much longer than this.
+    private static let mostFree = 64
+    private static let longestWait = Duration.seconds(5)
 
     /// - Parameters:
     ///   - program: the path of `berth-keeper`.
@@ -20,14 +45,30 @@ package final class KeeperNursery: Sendable {
         (self.program, self.attempts, self.log) = (program, attempts, log)
     }
 
-    deinit { connection.withLock { if $0 >= 0 { close($0) } } }
+    deinit {
+        state.withLock { state in
+            for keeper in state.free.map(\.keeper) + (state.connection >= 0 ? [state.connection] : []) { close(keeper) }
+        }
+    }
 
-    /// Has a keeper started for an order. `directory` must exist and be nobody else's.
+    /// Has a keeper keep an order. `directory` must exist and be nobody else's.
     ///
-    /// - Returns: a descriptor of the caller's. Each record of the keeper's comes as one message; it hangs up when the
-    ///   keeper has ended, and also where none came to be.
+    /// - Parameter order: a keeper that has kept another attempt may keep this one in the groups of its first.
+    /// - Returns: a descriptor, to be given back to `end`. Each record of the keeper's comes as one message; it hangs up when
+    ///   the keeper has ended, and also where none came to be.
     /// - Throws: if the order cannot be written or no keeper can be started.
     package func launch(_ order: LaunchOrder, in directory: String) throws -> Int32 {
+        while let free = takeFree(for: order.limits) {
+            var order = order
+            order.group = free.groups.group
+            try KeeperHandle.write(order, in: directory)
+            guard KeeperHandle.give(directory, to: free.keeper) else {
+                bury(free)
+                continue
+            }
+            note(order, of: free.keeper)
+            return free.keeper
+        }
         try KeeperHandle.write(order, in: directory)
         var ends: [Int32] = [-1, -1]
         guard berth_message_pair(&ends) == 0 else { throw ExecutionProblem("No keeper can be heard", errno) }
@@ -36,20 +77,78 @@ package final class KeeperNursery: Sendable {
             close(ends[0])
             throw error
         }
+        note(order, of: ends[0])
         return ends[0]
     }
 
+    private func note(_ order: LaunchOrder, of keeper: Int32) {
+        state.withLock { $0.orders[keeper] = Groups(group: order.group, limits: order.limits) }
+    }
+
+    /// A keeper with groups that are limited so already, or else the one whose attempt has ended last.
+    private func takeFree(for limits: ControlGroup.Limits) -> Free? {
+        state.withLock { state in
+            if let place = state.free.lastIndex(where: { $0.groups.limits == limits }) {
+                return state.free.remove(at: place)
+            }
+            return state.free.popLast()
+        }
+    }
+
+    /// Takes back what `launch` has returned, once the attempt is over.
+    ///
+    /// - Parameter isFree: whether the keeper has said that it waits for another attempt.
+    package func end(_ keeper: Int32, isFree: Bool = false) {
+        let isKept = state.withLock { state in
+            guard let groups = state.orders.removeValue(forKey: keeper), isFree, state.free.count < Self.mostFree else {
+                return false
+            }
+            state.free.append(Free(keeper: keeper, groups: groups, since: .now))
+            return true
+        }
+        if !isKept { close(keeper) }
+    }
+
+    /// Lets those go that have waited long.
+    package func tend() { for free in takeFree(from: .now - Self.longestWait) { letGo(free) } }
+
+    /// Lets all go that wait.
+    package func leave() { for free in takeFree(from: .now) { letGo(free) } }
+
+    private func takeFree(from time: ContinuousClock.Instant) -> [Free] {
+        state.withLock { state in
+            let gone = state.free.prefix { $0.since <= time }
+            state.free.removeFirst(gone.count)
+            return Array(gone)
+        }
+    }
+
+    /// Returns when the keeper has gone, and its groups with it.
+    private func letGo(_ free: Free) {
+        shutdown(free.keeper, Int32(SHUT_WR))
+        var polled = pollfd(fd: free.keeper, events: Int16(POLLIN), revents: 0)
+        poll(&polled, 1, 1000)
+        bury(free)
+    }
+
+    /// Removes what a keeper has left that was killed.
+    private func bury(_ free: Free) {
+        close(free.keeper)
+        free.groups.group.clear(patience: 100)
+    }
+
     private func send(_ directory: String, with output: Int32) throws {
-        try connection.withLock { connection in
+        try state.withLock { state in
             let path = Array(directory.utf8)
+            let connection = state.connection
             if connection >= 0, berth_send_descriptors(connection, path, path.count, [output], 1) == path.count {
                 return
             }
             // There is none yet, or it was killed.
             if connection >= 0 { close(connection) }
-            connection = -1
-            connection = try start()
-            guard berth_send_descriptors(connection, path, path.count, [output], 1) == path.count else {
+            state.connection = -1
+            state.connection = try start()
+            guard berth_send_descriptors(state.connection, path, path.count, [output], 1) == path.count else {
                 throw ExecutionProblem("\(program) takes no order", errno)
             }
         }

@@ -13,6 +13,8 @@ int berth_peer(int socket, unsigned *user, int *process);
 
 // Two ends of a connection that keeps messages apart (SOCK_SEQPACKET, unix(7)): 0, or -1 with errno set.
 int berth_message_pair(int ends[2]);
+// send(2), which raises no signal where nobody is left to hear it.
+long berth_send(int socket, const void *bytes, size_t count);
 // Waits for a message, and for the descriptor beside it, which is -1 where none came: how many bytes came, 0 after the
 // other end has hung up, or -1 with errno set.
 long berth_receive_descriptor(int socket, void *bytes, size_t room, int *descriptor);

@@ -46,8 +46,8 @@ struct berth_launch {
   // any.
   uint64_t data_limit;
 
-  // A file, or NULL. Where it is there, the process is ready but for its user's rights, and waits until the other end of
-  // the socket `agent` says no more; then it goes on if the file is gone. While it waits it does not outlive its parent.
+  // A file, or NULL. Where it is there, the process is ready but for its user's rights, and waits for a message on the
+  // socket `agent` or its end; then it goes on if the file is gone. While it waits it does not outlive its parent.
   const char *announcement;
   int agent;
 
@@ -82,6 +82,11 @@ pid_t berth_fork(void);
 // Names the process in lists (the first 15 bytes), makes the two descriptors its standard input and output, and closes
 // all others but standard error: 0, or -1 with errno set. None of the first three may be closed before.
 int berth_settle(const char *name, int standard_input, int standard_output);
+// Makes a process that has done its work one that waits for more: named so, in the root directory, with default signal
+// handlers, an empty mask, and no descriptor but the first three.
+void berth_rest(const char *name);
+// Names the process in lists.
+void berth_rename(const char *name);
 
 // What `data_limit` does, to a process that runs (0 for the calling one): 0, or -1 with errno set.
 int berth_limit_data(pid_t process, uint64_t bytes);

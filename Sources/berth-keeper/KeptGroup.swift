@@ -1,0 +1,41 @@
+import BerthKeeping
+
+/// The control groups of a keeper's last attempt, kept for its next one: to make them takes the kernel longer than anything
+/// else that a short attempt needs.
+struct KeptGroup {
+    let group: ControlGroup
+    private let limits: ControlGroup.Limits
+    /// What the kernel would not take of them.
+    private let notes: [String]
+    /// What had been counted when the last attempt was over.
+    private(set) var counted: Counted
+
+    struct Counted {
+        var cpuMicroseconds: (user: Int64, system: Int64) = (0, 0)
+        var outOfMemoryKills: Int64 = 0
+        /// What was left in memory.
+        var memoryBytes: Int64 = 0
+    }
+
+    /// - Returns: nil where the groups are not fit for another attempt.
+    init?(_ group: ControlGroup, _ limits: ControlGroup.Limits, notes: [String], counted: Counted) {
+        guard let left = group.becomeNew() else { return nil }
+        (self.group, self.limits, self.notes, self.counted) = (group, limits, notes, counted)
+        self.counted.memoryBytes = left
+    }
+
+    /// Sets other limits, where they are others.
+    ///
+    /// - Returns: limits that the kernel would not take, a sentence each; nil where other groups must be made.
+    func limit(_ order: LaunchOrder) -> [String]? {
+        let wanted = order.limits
+        guard order.group == group else { return nil }
+        if wanted == limits { return notes }
+        // What has a limit cannot be had without one again, and memory has two, which change in an order of their own.
+        guard wanted.memoryBytes == limits.memoryBytes, wanted.processes == limits.processes,
+            wanted.refusedDevices == limits.refusedDevices, wanted.cpus.isEmpty == limits.cpus.isEmpty,
+            wanted.numaNodes.isEmpty == limits.numaNodes.isEmpty
+        else { return nil }
+        return group.limit(wanted)
+    }
+}
