@@ -15,8 +15,8 @@ public struct Dispatcher: Sendable {
     private var messages: [Outgoing] = []
     /// Streams to agents. Not recorded: after a restart every agent opens a new one.
     var sessions: [NodeName: Session] = [:]
-    /// Where attempts may wait behind others.
-    var nodesWithSuccessors: Set<NodeName>
+    /// Where attempts wait behind others, and when they have waited for too long.
+    var successorWatch: SuccessorWatch
     /// What this round has brought that `History` does not know yet.
     var newSubmissions: [SubmissionKey: PastSubmission] = [:]
     var newlyEnded: [Job.ID: EndState] = [:]
@@ -53,7 +53,7 @@ public struct Dispatcher: Sendable {
         self.cluster = cluster
         self.timing = timing
         planner = ClusterPlanner(cluster)
-        nodesWithSuccessors = Set(cluster.nodes.values.filter { !$0.successions.isEmpty }.map(\.name))
+        successorWatch = SuccessorWatch(cluster, at: now)
         for node in cluster.nodes.values where node.isUp { sessions[node.name] = Session(number: nil, lastHeard: now) }
     }
 
@@ -91,6 +91,17 @@ public struct Dispatcher: Sendable {
     mutating func send(_ message: ControllerMessage, to node: NodeName) {
         guard let session = sessions[node]?.number, sessions[node]?.lastHeard != nil else { return }
         messages.append(Outgoing(node: node, session: session, message: message))
+    }
+
+    /// Puts what tells agents to forget behind everything else that `body` sends. An agent takes an order for one that it
+    /// has forgotten if it was given before another that it has: what it lacks it must be told of first.
+    mutating func acknowledgingLast(_ body: (inout Dispatcher) -> Void) {
+        let start = messages.count
+        body(&self)
+        let sent = messages[start...]
+        messages.replaceSubrange(
+            start..., with: sent.filter { !$0.message.isAcknowledgement } + sent.filter { $0.message.isAcknowledgement }
+        )
     }
 
     // MARK: - Time
@@ -166,6 +177,10 @@ public struct Dispatcher: Sendable {
         }
         return next
     }
+}
+
+extension ControllerMessage {
+    fileprivate var isAcknowledgement: Bool { if case .acknowledge = self { true } else { false } }
 }
 
 extension Job.Tally {

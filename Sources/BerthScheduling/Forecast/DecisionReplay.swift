@@ -62,8 +62,9 @@ public enum DecisionReplay: Hashable, Sendable {
     /// Chooses again who is to take over what the attempt's predecessor holds.
     private static func succession(_ attempt: Attempt, _ decision: Decision, in cluster: Cluster) -> DecisionReplay {
         guard let job = cluster.jobs[attempt.id.task.job],
-            let start = ClusterPlanner.successor(
-                of: job, on: [attempt.allocation.node], in: cluster, at: attempt.plannedTime)
+            var choice = SuccessorChoice(
+                of: job, on: [attempt.allocation.node], in: cluster, at: attempt.plannedTime),
+            let start = choice.next(in: cluster)
         else { return waits }
         return difference(attempt, decision, from: start) ?? .identical
     }
