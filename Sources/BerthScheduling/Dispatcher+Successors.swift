@@ -4,15 +4,19 @@ import BerthModel
 /// `docs/decisions/0017-successors.md`.
 extension Dispatcher {
     /// Lines up tasks of the job whose turn it is, where something has begun or ended.
-    mutating func lineUpSuccessors(of turn: Job.ID, at now: Timestamp) {
+    ///
+    /// - Returns: whether they may have been the last of a line: then nothing is kept free for it any more, and others may
+    ///   start.
+    mutating func lineUpSuccessors(of turn: Job.ID, at now: Timestamp) -> Bool {
         let nodes = planner.takePassedNodes()
-        guard !nodes.isEmpty, var choice = successorChoice(of: turn, on: nodes, at: now) else { return }
+        guard !nodes.isEmpty, var choice = successorChoice(of: turn, on: nodes, at: now) else { return false }
         let patience = cluster.configuration.planning.successors.patience
         while let start = choice.next(in: cluster) {
             record(.started(start.attempt, start.decision), at: now)
             sendStart(start.attempt)
             successorWatch.watch(start.attempt.allocation.node, from: now + patience)
         }
+        return choice.tookReturning || cluster.jobs[turn]?.hasWaitingTasks == false
     }
 
     /// A call of its own: a second holder of the job would make every start copy its tasks.

@@ -114,10 +114,8 @@ public struct Dispatcher: Sendable {
         loseSilentNodes(at: now)
         var next = endHopelessJobs(at: now)
         var unlocks = true
-        var turn: Job.ID?
         while unlocks {
             let plan = planner.plan(cluster, at: now)
-            turn = plan.firstWaiting
             // Jobs that wait for these starts may start too; and what is kept free may lie elsewhere after them.
             unlocks =
                 !plan.starts.isEmpty
@@ -131,8 +129,8 @@ public struct Dispatcher: Sendable {
                 if let attempt = cluster.state(of: victim)?.attempt { stop(attempt, .preempted, by: "berth", at: now) }
             }
             if let time = plan.nextTime { next = min(next ?? time, time) }
+            if !unlocks, let turn = plan.firstWaiting { unlocks = lineUpSuccessors(of: turn, at: now) }
         }
-        if let turn { lineUpSuccessors(of: turn, at: now) }
         if let time = recallOverdueSuccessors(at: now) { next = min(next ?? time, time) }
         for heard in sessions.values.compactMap(\.lastHeard) {
             let time = heard + timing.lostAfter

@@ -14,6 +14,8 @@ struct SuccessorChoice {
     private let now: Timestamp
     private var holders: Heap<Holder>
     private var tasks: TaskChoice
+    /// Whether one was among them that had been stopped or lost. Those have a line of their own.
+    private(set) var tookReturning = false
 
     /// Of equally many the lower node and attempt come first.
     private struct Holder: Comparable {
@@ -57,9 +59,10 @@ struct SuccessorChoice {
     mutating func next(in cluster: Cluster) -> ClusterPlan.Start? {
         guard let job = cluster.jobs[id], let holder = holders.min else { return nil }
         let depth = Self.depth(of: job, in: cluster)
-        guard holder.waiting < depth, let index = tasks.next(isReturning: true) ?? tasks.next(isReturning: false) else {
-            return nil
-        }
+        guard holder.waiting < depth else { return nil }
+        let returning = tasks.next(isReturning: true)
+        guard let index = returning ?? tasks.next(isReturning: false) else { return nil }
+        if returning != nil { tookReturning = true }
         holders.replaceMin(with: Holder(waiting: holder.waiting + 1, attempt: holder.attempt))
         let attempt = Attempt(
             id: AttemptID(task: job.taskID(index), number: (job.tasks[index]?.attempts ?? 0) + 1),

@@ -342,6 +342,35 @@ import Testing
         #expect(stops(room.round().told, .recalled).count == 16)
     }
 
+    @Test func `when the last of an array has lined up, others have what was kept free for them`() throws {
+        var machine = NodeRegistration.machine("a", cores: 2)
+        machine.takesSuccessors = true
+        var room = ControlRoom(machine, .machine("b", cores: 2, labels: ["other": "yes"]))
+        var configuration = room.cluster.configuration
+        configuration.planning.successors = .init(ahead: .seconds(100), most: 8, patience: .seconds(1000))
+        room.configure(configuration)
+        let other = try Expression("node.label.other == 'yes'")
+        _ = try room.submit(.cores(1)) { job in
+            job.timeLimit = .seconds(60)
+            job.constraints = [other]
+        }
+        _ = try room.submit(.cores(2)) { $0.array = ArraySpecification(indices: IndexRanges(0..<3)) }
+        _ = room.round()
+        room.wait(.seconds(50))
+        try end("2.0", in: &room, seconds: 50)
+        // In ten seconds b has room for the array, which this job would take.
+        let behind = try room.submit(.cores(1), queue: "spot")
+        let before = room.cluster
+        let starts = room.round().events.filter { if case .started = $0 { true } else { false } }
+        #expect(waiting(room) == ["2.1": ["2.2"]])
+        #expect(room.attempt("\(behind)")?.allocation.node == "b")
+        #expect(starts.count == 3)
+        for case .started(let attempt, let decision) in starts {
+            #expect(
+                DecisionReplay.replayed(attempt, decision, round: starts, in: before) == .identical, "\(attempt.id)")
+        }
+    }
+
     @Test func `the same is decided again from the record`() throws {
         var room = try room()
         let before = room.cluster
