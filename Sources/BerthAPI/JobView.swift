@@ -127,6 +127,8 @@ public struct AttemptView: Codable, Sendable, Hashable {
     @Nullable public var signal: Int?
     public var node: String
     public var plannedTime: String
+    /// The attempt whose resources it takes over; null where it was given what was free.
+    @Nullable public var predecessor: String?
     @Nullable public var startTime: String?
     @Nullable public var endTime: String?
     @Nullable public var pid: Int?
@@ -219,6 +221,7 @@ public struct AttemptView: Codable, Sendable, Hashable {
         signal = record.end?.signal
         node = allocation.node.text
         plannedTime = record.attempt.plannedTime.description
+        predecessor = record.attempt.predecessor?.description
         startTime = record.launch?.startTime.description
         endTime = record.end?.endTime.description
         pid = record.launch?.processID

@@ -44,6 +44,8 @@ public struct WhyView: Codable, Sendable, Hashable {
     /// Of a job that runs or ran: why it was started where it was.
     @Nullable public var decision: Decision?
     @Nullable public var node: String?
+    /// The attempt whose resources it takes over; null where it was given what was free.
+    @Nullable public var predecessor: String?
     /// Of a job that waits: when it is expected to start; null where it does not within 30 days, or not by itself.
     @Nullable public var predictedStart: String?
     /// The same if nobody else came: what the starts of `alternatives` compare with.
@@ -92,7 +94,7 @@ public struct WhyView: Codable, Sendable, Hashable {
 
     public init(
         job: String, state: JobState, waitingTasks: Int, reasons: [Reason], decision: Decision? = nil,
-        node: String? = nil
+        node: String? = nil, predecessor: String? = nil
     ) {
         self.job = job
         self.state = state
@@ -100,6 +102,7 @@ public struct WhyView: Codable, Sendable, Hashable {
         self.reasons = reasons
         self.decision = decision
         self.node = node
+        self.predecessor = predecessor
     }
 }
 

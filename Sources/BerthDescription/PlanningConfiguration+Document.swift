@@ -1,13 +1,15 @@
 import BerthModel
 
 extension PlanningConfiguration {
-    /// `{backfill: …, priority: …, fairShare: …, quotas: […], reservations: […]}`, each of which may be left out.
+    /// `{backfill: …, priority: …, fairShare: …, successors: …, quotas: […], reservations: […]}`, each of which may be
+    /// left out.
     init(_ document: Document) throws(DescriptionError) {
         self.init()
         var fields = try Fields(document, "planning")
         if let part = fields.optional("backfill") { backfill = try Backfill(part) }
         if let part = fields.optional("priority") { priority = try PriorityWeights(part) }
         if let part = fields.optional("fairShare") { fairShare = try FairShare(part) }
+        if let part = fields.optional("successors") { successors = try Successors(part) }
         for item in try fields.optional("quotas")?.list("quotas") ?? [] {
             let quota = try Quota(item)
             guard self.quota(of: quota.project) == nil else {
@@ -61,6 +63,24 @@ extension PlanningConfiguration.FairShare {
                 guard !project.isEmpty else { throw share.failure("projects has a name that is empty; give it a name") }
                 projectShares[project] = try share.weight("projects.\(project.shown)")
             }
+        }
+        try fields.finish()
+    }
+}
+
+extension PlanningConfiguration.Successors {
+    fileprivate static let leastPatience = Duration.milliseconds(10)
+
+    fileprivate init(_ document: Document) throws(DescriptionError) {
+        self.init()
+        var fields = try Fields(document, "successors")
+        ahead = try fields.duration("ahead") ?? ahead
+        most = try fields.integer("most", 0...64) ?? most
+        patience = try fields.duration("patience") ?? patience
+        guard patience >= Self.leastPatience else {
+            throw document.failure(
+                "patience is at least \(Self.leastPatience.text), and here stands \(patience.text); to let no task wait "
+                    + "behind another, set ahead to 0s")
         }
         try fields.finish()
     }

@@ -264,9 +264,15 @@ final class Projector {
     }
 
     private func launched(_ id: Int64, _ attempt: AttemptID, _ launch: Launch, from state: AttemptRecord.State) throws {
+        // One that has begun before its recall goes on.
+        let wasRecalled =
+            try state == .stopping
+            && Bool.fetchOne(
+                database, sql: "SELECT stop_reason = 'recalled' FROM attempt WHERE id = ?", arguments: [id]) == true
         try run(
             """
-            UPDATE attempt SET state = iif(state = 'starting', 'running', state), started_us = ?, bound_cpuset = ?,
+            UPDATE attempt SET state = iif(state = 'starting' OR stop_reason = 'recalled', 'running', state),
+              stop_reason = nullif(stop_reason, 'recalled'), started_us = ?, bound_cpuset = ?,
               bound_numa = ?, process_id = ?, launch = ? WHERE id = ?
             """,
             [
@@ -275,7 +281,7 @@ final class Projector {
                 try EventCoding.text(launch), id,
             ])
         try link(id, "in", launch.inputs, at: launch.startTime)
-        if state == .starting { try move(attempt, from: state, to: .running) }
+        if state == .starting || wasRecalled { try move(attempt, from: state, to: .running) }
         jobs.start(attempt.task.job, at: launch.startTime.microseconds)
     }
 

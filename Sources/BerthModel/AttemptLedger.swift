@@ -93,7 +93,8 @@ public struct AttemptLedger: Sendable {
         }
         guard !forgotten.contains(fence) else { return .changesNothing }
         waiting.removeAll { $0.attempt.id == attempt }
-        let end = AttemptEnd(cause: .stopped, message: "It was stopped before it started.", endTime: time)
+        let verb = reason == .recalled ? "recalled" : "stopped"
+        let end = AttemptEnd(cause: .stopped, message: "It was \(verb) before it started.", endTime: time)
         let status = AttemptStatus(attempt: attempt, fence: fence, phase: .ended(end, launch: nil))
         entries[attempt] = status
         return .reports(status)

@@ -15,6 +15,7 @@ extension Planner {
         var round = Round(now: now, facts: facts, configuration: configuration)
         let candidates = candidates(&round)
         var startable = candidates.count(where: \.mayStart)
+        var isTurnTaken = false
         var queue = Heap(round.mayPreempt ? candidates : withoutHopeless(candidates))
         while startable > 0 || round.mayPreempt, let candidate = queue.popMin() {
             if candidate.mayStart { startable -= 1 }
@@ -38,7 +39,9 @@ extension Planner {
             case .noRoom:
                 round.plan.firstWaiting = round.plan.firstWaiting ?? job.id
                 block(job, candidate.priority, candidate.line, &round)
-            case .betterLater: continue
+            case .betterLater:
+                // What is kept free for it is nobody else's to hold on to.
+                if round.plan.firstWaiting == nil { isTurnTaken = true }
             case .beyondQuota: continue
             }
         }
@@ -47,6 +50,7 @@ extension Planner {
         {
             round.plan.firstWaiting = next.job.id
         }
+        if isTurnTaken { round.plan.firstWaiting = nil }
         fleet.trimChanges()
         return round.plan
     }

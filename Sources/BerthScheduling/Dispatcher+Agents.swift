@@ -13,7 +13,7 @@ extension Dispatcher {
             let earlier = sessions[node]?.lastHeard
             sessions[node] = Session(number: session, lastHeard: now, heardBefore: earlier)
             welcome(registration, at: now)
-            reconcile(node, statuses, at: now)
+            acknowledgingLast { $0.reconcile(node, statuses, at: now) }
             sessions[node]?.heardBefore = nil
             return
         }
@@ -161,6 +161,10 @@ extension Dispatcher {
                 Outcome(state: .failed, reason: .outOfMemory, signal: attemptEnd.signal, message: problem))
         }
         record(.attemptEnded(attempt: id, attemptEnd, then: disposition), at: now)
+        // The job leaves the node out now, and what waits there would fare no better.
+        if attemptEnd.isLoss, attemptEnd.cause != .nodeLost, let attempt = task.state.attempt, !attempt.isGang {
+            recallSuccessors(on: attempt.allocation.node, of: job.id, at: now)
+        }
         switch disposition {
         case .ended(let outcome): judge(job.family, after: id, attemptEnd, outcome, at: now)
         case .waits: keepBack(id.task, after: id, attemptEnd, at: now)

@@ -85,6 +85,7 @@ extension Dispatcher {
         } else {
             let drain = Node.Drain(reason: verdict.reason, by: "berth", evidence: verdict.evidence)
             record(.nodeDrained(name, drain), at: now)
+            recallSuccessors(on: name, at: now)
         }
     }
 

@@ -4,29 +4,35 @@ import BerthModel
 /// `docs/decisions/0017-successors.md`.
 extension Dispatcher {
     /// Lines up tasks of the job whose turn it is, where something has begun or ended.
-    mutating func lineUpSuccessors(of turn: Job.ID, at now: Timestamp) {
+    ///
+    /// - Returns: whether they may have been the last of a line: then nothing is kept free for it any more, and others may
+    ///   start.
+    mutating func lineUpSuccessors(of turn: Job.ID, at now: Timestamp) -> Bool {
         let nodes = planner.takePassedNodes()
-        while !nodes.isEmpty, let job = cluster.jobs[turn],
-            let start = ClusterPlanner.successor(of: job, on: nodes, in: cluster, at: now)
-        {
+        guard !nodes.isEmpty, var choice = successorChoice(of: turn, on: nodes, at: now) else { return false }
+        let patience = cluster.configuration.planning.successors.patience
+        while let start = choice.next(in: cluster) {
             record(.started(start.attempt, start.decision), at: now)
             sendStart(start.attempt)
-            nodesWithSuccessors.insert(start.attempt.allocation.node)
+            successorWatch.watch(start.attempt.allocation.node, from: now + patience)
         }
+        return choice.tookReturning || cluster.jobs[turn]?.hasWaitingTasks == false
+    }
+
+    /// A call of its own: a second holder of the job would make every start copy its tasks.
+    private func successorChoice(of job: Job.ID, on nodes: [NodeName], at now: Timestamp) -> SuccessorChoice? {
+        cluster.jobs[job].flatMap { SuccessorChoice(of: $0, on: nodes, in: cluster, at: now) }
     }
 
     /// Takes back what waits behind attempts that hold their resources for longer than was thought.
     ///
-    /// - Returns: when the next one will have.
+    /// - Returns: when to look again.
+    /// - Complexity: O(log n) for each node whose time has come; each comes once in a patience at the most.
     mutating func recallOverdueSuccessors(at now: Timestamp) -> Timestamp? {
         let patience = cluster.configuration.planning.successors.patience
-        var next: Timestamp?
-        for name in nodesWithSuccessors.sorted() {
-            guard let node = cluster.nodes[name], !node.successions.isEmpty else {
-                nodesWithSuccessors.remove(name)
-                continue
-            }
-            for (_, succession) in node.successions.sorted(by: { $0.key < $1.key }) {
+        for name in successorWatch.takeDue(at: now) {
+            var next: Timestamp?
+            for (_, succession) in (cluster.nodes[name]?.successions ?? [:]).sorted(by: { $0.key < $1.key }) {
                 let time = succession.since + patience
                 if time <= now {
                     recall(succession, at: now)
@@ -34,8 +40,9 @@ extension Dispatcher {
                     next = min(next ?? time, time)
                 }
             }
+            if let next { successorWatch.watch(name, from: next) }
         }
-        return next
+        return successorWatch.next
     }
 
     /// Takes back what waits behind an attempt.
@@ -47,15 +54,28 @@ extension Dispatcher {
     /// Takes back what waits of a job.
     mutating func recallSuccessors(of job: Job.ID, at now: Timestamp) {
         guard let job = cluster.jobs[job], job.successors > 0 else { return }
-        for attempt in job.tasks.values.compactMap(\.state.attempt).sorted(by: { $0.id < $1.id })
-        where cluster.isSuccessor(attempt) {
-            stop(attempt, .recalled, by: "berth", at: now)
-        }
+        recall(job.tasks.values.compactMap(\.state.attempt).filter(cluster.isSuccessor), at: now)
+    }
+
+    /// Takes back what waits on a node, of all jobs or of one: it is to begin nothing that has not begun.
+    mutating func recallSuccessors(on name: NodeName, of job: Job.ID? = nil, at now: Timestamp) {
+        guard let node = cluster.nodes[name], node.isUp, !node.successions.isEmpty else { return }
+        let waiting = node.successions.values.flatMap(\.attempts).filter { job == nil || $0.task.job == job }
+        recall(waiting.compactMap { cluster.state(of: $0)?.attempt }, at: now)
     }
 
     private mutating func recall(_ succession: Succession, at now: Timestamp) {
-        for id in succession.attempts {
-            if let attempt = cluster.state(of: id)?.attempt { stop(attempt, .recalled, by: "berth", at: now) }
-        }
+        recall(succession.attempts.compactMap { cluster.state(of: $0)?.attempt }, at: now)
+    }
+
+    private mutating func recall(_ attempts: [Attempt], at now: Timestamp) {
+        for attempt in inStoppingOrder(attempts) { stop(attempt, .recalled, by: "berth", at: now) }
+    }
+
+    /// In the order in which to stop them so that none takes over from one that was stopped before it: first who waits, the
+    /// last in line first.
+    func inStoppingOrder(_ attempts: [Attempt]) -> [Attempt] {
+        let waiting = attempts.filter(cluster.isSuccessor).sorted { $0.fence > $1.fence }
+        return waiting + attempts.filter { !cluster.isSuccessor($0) }.sorted { $0.id < $1.id }
     }
 }

@@ -11,7 +11,7 @@ extension Dispatcher {
         try refuseEndedTask(id, of: job)
         let waiting = waitingTasks(of: job).filter { id.index == nil || $0 == id.index }
         let live = job.tasks.values.compactMap(\.state.attempt).filter { id.index == nil || $0.id.task == id }
-        for attempt in live.sorted(by: { $0.id < $1.id }) { stop(attempt, .cancelled, by: user, at: now) }
+        for attempt in inStoppingOrder(live) { stop(attempt, .cancelled, by: user, at: now) }
         if !waiting.isEmpty {
             let outcome = Outcome(state: .cancelled, reason: .cancelled, message: "\(user) cancelled it.")
             record(.tasksEnded(job: job.id, tasks: IndexRanges(waiting), outcome, by: user), at: now)
@@ -51,7 +51,7 @@ extension Dispatcher {
         let job = try liveJob(id, history: history)
         try refuseEndedTask(id, of: job)
         let live = job.tasks.values.compactMap(\.state.attempt).filter { id.index == nil || $0.id.task == id }
-        for attempt in live.sorted(by: { $0.id < $1.id }) { stop(attempt, .requeued, by: user, at: now) }
+        for attempt in inStoppingOrder(live) { stop(attempt, .requeued, by: user, at: now) }
     }
 
     /// Runs an ended job again.
@@ -71,16 +71,19 @@ extension Dispatcher {
     }
 
     mutating func stop(_ attempt: Attempt, _ reason: StopReason, by user: String, at now: Timestamp) {
-        // A second stop changes the reason only towards the one that ends the task.
-        if case .stopping(_, let earlier, _) = cluster.state(of: attempt.id), earlier == reason || reason.runsAgain {
+        // A second stop changes the reason only towards the one that ends the task. But one that has begun before its recall
+        // goes on, and stops only for another reason.
+        if case .stopping(_, let earlier, _) = cluster.state(of: attempt.id),
+            earlier == reason || (reason.runsAgain && earlier != .recalled)
+        {
             return
         }
+        // The room is meant for others. First of all, so that none begins meanwhile.
+        if reason == .preempted { recallSuccessors(behind: attempt, at: now) }
         record(.stopping(attempt: attempt.id, reason, by: user), at: now)
         for node in attempt.allocations.map(\.node) where cluster.isLive(attempt.id, on: node) {
             send(.stop(attempt: attempt.id, fence: attempt.fence, reason), to: node)
         }
-        // The room is meant for others.
-        if reason == .preempted { recallSuccessors(behind: attempt, at: now) }
     }
 
     public mutating func drain(
@@ -88,9 +91,9 @@ extension Dispatcher {
     ) throws(Refusal) {
         guard let known = cluster.nodes[node] else { throw .noNode(node, known: cluster.nodes.keys.map(\.text)) }
         if known.drain?.reason != reason { record(.nodeDrained(node, Node.Drain(reason: reason, by: user)), at: now) }
-        guard stopping else { return }
-        for id in known.known {
-            if let attempt = cluster.state(of: id)?.attempt { stop(attempt, .drained, by: user, at: now) }
+        guard stopping else { return recallSuccessors(on: node, at: now) }
+        for attempt in inStoppingOrder(known.known.compactMap { cluster.state(of: $0)?.attempt }) {
+            stop(attempt, .drained, by: user, at: now)
         }
     }
 
@@ -102,7 +105,9 @@ extension Dispatcher {
     }
 
     public mutating func configure(_ configuration: ClusterConfiguration, at now: Timestamp) {
-        if cluster.configuration != configuration { record(.configured(configuration), at: now) }
+        guard cluster.configuration != configuration else { return }
+        record(.configured(configuration), at: now)
+        successorWatch = SuccessorWatch(cluster, at: now)
     }
 }
 

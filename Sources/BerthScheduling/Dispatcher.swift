@@ -15,8 +15,8 @@ public struct Dispatcher: Sendable {
     private var messages: [Outgoing] = []
     /// Streams to agents. Not recorded: after a restart every agent opens a new one.
     var sessions: [NodeName: Session] = [:]
-    /// Where attempts may wait behind others.
-    var nodesWithSuccessors: Set<NodeName>
+    /// Where attempts wait behind others, and when they have waited for too long.
+    var successorWatch: SuccessorWatch
     /// What this round has brought that `History` does not know yet.
     var newSubmissions: [SubmissionKey: PastSubmission] = [:]
     var newlyEnded: [Job.ID: EndState] = [:]
@@ -53,7 +53,7 @@ public struct Dispatcher: Sendable {
         self.cluster = cluster
         self.timing = timing
         planner = ClusterPlanner(cluster)
-        nodesWithSuccessors = Set(cluster.nodes.values.filter { !$0.successions.isEmpty }.map(\.name))
+        successorWatch = SuccessorWatch(cluster, at: now)
         for node in cluster.nodes.values where node.isUp { sessions[node.name] = Session(number: nil, lastHeard: now) }
     }
 
@@ -93,6 +93,17 @@ public struct Dispatcher: Sendable {
         messages.append(Outgoing(node: node, session: session, message: message))
     }
 
+    /// Puts what tells agents to forget behind everything else that `body` sends. An agent takes an order for one that it
+    /// has forgotten if it was given before another that it has: what it lacks it must be told of first.
+    mutating func acknowledgingLast(_ body: (inout Dispatcher) -> Void) {
+        let start = messages.count
+        body(&self)
+        let sent = messages[start...]
+        messages.replaceSubrange(
+            start..., with: sent.filter { !$0.message.isAcknowledgement } + sent.filter { $0.message.isAcknowledgement }
+        )
+    }
+
     // MARK: - Time
 
     /// Does what is due, plans, and collects the orders that follow. Call it once a round, after everything that
@@ -103,10 +114,8 @@ public struct Dispatcher: Sendable {
         loseSilentNodes(at: now)
         var next = endHopelessJobs(at: now)
         var unlocks = true
-        var turn: Job.ID?
         while unlocks {
             let plan = planner.plan(cluster, at: now)
-            turn = plan.firstWaiting
             // Jobs that wait for these starts may start too; and what is kept free may lie elsewhere after them.
             unlocks =
                 !plan.starts.isEmpty
@@ -120,8 +129,8 @@ public struct Dispatcher: Sendable {
                 if let attempt = cluster.state(of: victim)?.attempt { stop(attempt, .preempted, by: "berth", at: now) }
             }
             if let time = plan.nextTime { next = min(next ?? time, time) }
+            if !unlocks, let turn = plan.firstWaiting { unlocks = lineUpSuccessors(of: turn, at: now) }
         }
-        if let turn { lineUpSuccessors(of: turn, at: now) }
         if let time = recallOverdueSuccessors(at: now) { next = min(next ?? time, time) }
         for heard in sessions.values.compactMap(\.lastHeard) {
             let time = heard + timing.lostAfter
@@ -166,6 +175,10 @@ public struct Dispatcher: Sendable {
         }
         return next
     }
+}
+
+extension ControllerMessage {
+    fileprivate var isAcknowledgement: Bool { if case .acknowledge = self { true } else { false } }
 }
 
 extension Job.Tally {

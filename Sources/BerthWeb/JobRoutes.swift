@@ -148,7 +148,8 @@ struct JobRoutes: Sendable {
         var view = WhyView(
             job: record.id.description, state: record.state,
             waitingTasks: record.id.index == nil ? waiting : record.state.hasEnded ? 0 : 1, reasons: [],
-            decision: last?.decision, node: last?.attempt.allocation.node.text)
+            decision: last?.decision, node: last?.attempt.allocation.node.text,
+            predecessor: last?.attempt.predecessor?.description)
         if !record.state.hasEnded, let known = await controller.prospect(of: record.id.job) {
             view.reasons = known.reasons.map(WhyView.Reason.init)
             view.add(known.prospect)

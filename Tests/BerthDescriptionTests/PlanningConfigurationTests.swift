@@ -30,6 +30,7 @@ struct PlanningConfigurationTests {
               backfill: {depth: 8}
               priority: {fairShare: 2.5, wait: 0}
               fairShare: {halfLife: 3d, projects: {vision: 2, llm: 0.5}}
+              successors: {ahead: 25ms, most: 16, patience: 2s}
               quotas:
                 - {project: vision, cores: 64, gpus: 8, lends: false, borrows: false}
                 - {project: llm, cores: 32}
@@ -43,6 +44,7 @@ struct PlanningConfigurationTests {
         #expect(planning.priority == .init(fairShare: 2.5, wait: 0))
         #expect(
             planning.fairShare == .init(halfLife: .seconds(3 * 86_400), projectShares: ["vision": 2, "llm": 0.5]))
+        #expect(planning.successors == .init(ahead: .milliseconds(25), most: 16, patience: .seconds(2)))
         #expect(
             planning.quotas == [
                 .init(project: "vision", cores: 64, gpus: 8, lends: false, borrows: false),
@@ -55,6 +57,18 @@ struct PlanningConfigurationTests {
                     name: "power", nodes: try Expression("node.label.zone == 'b'"), start: start,
                     end: start + .seconds(8 * 3600))
             ])
+    }
+
+    @Test func `what is said of successors leaves the rest of them as it is`() throws {
+        let shipped = PlanningConfiguration.Successors()
+        #expect(try read("planning: {successors: {}}").successors == shipped)
+        for none in ["0", "0s", "0ms"] {
+            let successors = try read("planning: {successors: {ahead: \(none)}}").successors
+            #expect(successors == .init(ahead: .zero, most: shipped.most, patience: shipped.patience))
+        }
+        #expect(try read("planning: {successors: {most: 0}}").successors.most == 0)
+        #expect(try read("planning: {successors: {most: 64}}").successors.most == 64)
+        #expect(try read("planning: {successors: {patience: 10ms}}").successors.patience == .milliseconds(10))
     }
 
     @Test(arguments: [
@@ -75,6 +89,14 @@ struct PlanningConfigurationTests {
         ("{fairShare: {projects: {\"\": 1}}}", 1, "a name that is empty"),
         ("{fairShare: {projects: {vision: -2}}}", 1, "projects.vision is a number from"),
         ("\n  fairShare:\n    projects:\n      vision: much", 4, "projects.vision is a number from"),
+        ("{successors: 10ms}", 1, "successors is a mapping"),
+        ("{successors: {ahed: 10ms}}", 1, "Did you mean \"ahead\"?"),
+        ("{successors: {ahead: -1s}}", 1, "ahead is a time like"),
+        ("{successors: {ahead: soon}}", 1, "ahead is a time like"),
+        ("{successors: {most: -1}}", 1, "most is at least 0 and at most 64, and here stands -1"),
+        ("{successors: {most: 65}}", 1, "most is at least 0 and at most 64, and here stands 65"),
+        ("{successors: {patience: 5ms}}", 1, "patience is at least 10ms, and here stands 5ms"),
+        ("{successors: {patience: 0s}}", 1, "set ahead to 0s"),
         ("{quotas: {vision: 64}}", 1, "quotas is a list"),
         ("{quotas: [{cores: 64}]}", 1, "a quota needs the field \"project\""),
         ("{quotas: [{project: vision}]}", 1, "a quota needs the field \"cores\""),

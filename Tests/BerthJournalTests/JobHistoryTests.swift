@@ -124,6 +124,22 @@ import Testing
         #expect(try site.journal.events(of: task.job).isEmpty)
     }
 
+    @Test func `an attempt that had begun before it was recalled runs, and is not said to be stopped`() async throws {
+        var site = try await Site()
+        let attempt = try await site.started(try await site.submitted())
+        try await site.record(.stopping(attempt: attempt, .recalled, by: "berth"))
+        #expect(try site.job("1")?.state == .stopping)
+        let launch = Launch(startTime: site.now, processID: 4711, bound: Binding(cpus: [0]))
+        try await site.record(.launched(attempt: attempt, launch))
+        let running = try #require(try site.job("1"))
+        #expect(running.state == .running)
+        #expect(running.attempts.last?.state == .running)
+        #expect(running.attempts.last?.stopReason == nil)
+        try await site.exited(attempt)
+        #expect(try site.job("1")?.state == .succeeded)
+        try site.expectsNoFault()
+    }
+
     @Test func `a stopped attempt says why, and whether its task runs again`() async throws {
         var site = try await Site()
         let job = try await site.submitted()

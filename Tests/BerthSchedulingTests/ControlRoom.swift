@@ -71,6 +71,7 @@ struct ControlRoom {
     mutating func drain(_ node: NodeName, stopping: Bool = false) throws {
         try dispatcher.drain(node, reason: "a fan", stopping: stopping, by: "op", at: now)
     }
+    mutating func configure(_ configuration: ClusterConfiguration) { dispatcher.configure(configuration, at: now) }
     mutating func undrain(_ node: NodeName) throws { try dispatcher.undrain(node, by: "op", at: now) }
 
     // MARK: - Agents

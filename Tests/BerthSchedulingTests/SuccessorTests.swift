@@ -7,14 +7,14 @@ import Testing
 @Suite struct SuccessorTests {
     /// A node of two cores that takes successors, with an array of short tasks of which one has ended.
     private func room(
-        tasks: Int = 100, takes: Bool? = true, parallel: Int? = nil, seconds: Double = 0.001,
+        tasks: Int = 100, takes: Bool? = true, parallel: Int? = nil, seconds: Double = 0.001, queue: String = "batch",
         _ change: (inout JobSpecification) -> Void = { _ in }
     ) throws -> ControlRoom {
         var machine = NodeRegistration.machine("a", cores: 2)
         machine.takesSuccessors = takes
         var room = ControlRoom(machine, .machine("b", cores: 1, labels: ["other": "yes"]))
         try room.drain("b")
-        _ = try room.submit { job in
+        _ = try room.submit(queue: queue) { job in
             job.array = ArraySpecification(indices: IndexRanges(0..<tasks), parallel: parallel)
             change(&job)
         }
@@ -37,6 +37,22 @@ import Testing
             result["\(holder.task)"] = succession.attempts.map { "\($0.task)" }
         }
         return result
+    }
+
+    /// The stops for one reason, in order.
+    private func stops(_ told: [Dispatcher.Outgoing], _ reason: StopReason) -> [String] {
+        told.compactMap { outgoing in
+            guard case .stop(let attempt, _, reason) = outgoing.message else { return nil }
+            return "\(attempt.task)"
+        }
+    }
+
+    /// Whether each who waits is stopped before those from whom it takes over.
+    private func endsBackwards(_ stops: [String], _ lines: [String: [String]]) -> Bool {
+        lines.allSatisfy { holder, waiting in
+            let places = ([holder] + waiting).map { stops.firstIndex(of: $0) ?? -1 }
+            return places.last != -1 && places == places.sorted(by: >)
+        }
     }
 
     private func orders(_ told: [Dispatcher.Outgoing]) -> [AttemptOrder] {
@@ -176,6 +192,183 @@ import Testing
         room.join(machine, [holder], session: 2)
         #expect(room.cluster.nodes["a"]?.given.keys.contains(running) == true, "what it took over is not free")
         #expect(room.cluster.nodes["a"]?.successions.isEmpty == true)
+    }
+
+    @Test func `a node that is drained begins nothing more, whoever drains it`() throws {
+        var room = try room()
+        _ = room.round()
+        let lines = waiting(room)
+        try room.drain("a")
+        let told = room.round().told
+        #expect(Set(stops(told, .recalled)) == Set(lines.values.joined()))
+        #expect(stops(told, .drained).isEmpty, "what runs goes on")
+    }
+
+    @Test func `of an array that is stopped, those that wait are stopped first`() throws {
+        var drained = try room()
+        _ = drained.round()
+        var lines = waiting(drained)
+        try drained.drain("a", stopping: true)
+        #expect(endsBackwards(stops(drained.round().told, .drained), lines))
+        var cancelled = try room()
+        _ = cancelled.round()
+        lines = waiting(cancelled)
+        try cancelled.cancel("1")
+        #expect(endsBackwards(stops(cancelled.round().told, .cancelled), lines))
+        var requeued = try room()
+        _ = requeued.round()
+        lines = waiting(requeued)
+        try requeued.requeue("1")
+        #expect(endsBackwards(stops(requeued.round().told, .requeued), lines))
+    }
+
+    @Test func `a whole array is cancelled with those that wait`() throws {
+        var room = try room()
+        _ = room.round()
+        try room.cancel("1")
+        _ = room.round()
+        for attempt in room.cluster.nodes["a"]?.known ?? [] {
+            room.tell(.update(room.status(room.attempt("\(attempt.task)"), .ended(.by(.stopped), launch: nil))))
+        }
+        _ = room.round()
+        #expect(room.cluster.jobs.isEmpty)
+        #expect(room.cluster.runningTasks(queue: "batch", user: "ada") == 0)
+        let node = try #require(room.cluster.nodes["a"])
+        #expect(node.given.isEmpty && node.successions.isEmpty && node.free == node.capacity)
+    }
+
+    @Test func `nobody takes over from one that makes room for a job that comes first`() throws {
+        var room = try room(queue: "spot")
+        _ = room.round()
+        let lines = waiting(room)
+        let urgent = try room.submit(.cores(1), queue: "urgent")
+        let told = room.round().told
+        let victim = try #require(stops(told, .preempted).first)
+        let recalled = try #require(lines[victim])
+        #expect(stops(told, .recalled) == recalled.reversed())
+        let places = ["\(victim)"] + recalled
+        let order = told.compactMap { outgoing -> String? in
+            guard case .stop(let attempt, _, _) = outgoing.message else { return nil }
+            return "\(attempt.task)"
+        }
+        #expect(order.last == places[0], "it is stopped when nobody can begin in its place any more")
+        for task in recalled {
+            room.tell(.update(room.status(room.attempt(task), .ended(.by(.stopped), launch: nil))))
+        }
+        room.tell(.update(room.status(room.attempt(victim), .ended(.by(.stopped), launch: .plain))))
+        _ = room.round()
+        #expect(room.attempt("\(urgent)") != nil)
+    }
+
+    @Test func `where the node fails to start one, the others of the job wait there no longer`() throws {
+        var room = try room()
+        _ = room.round()
+        let lines = waiting(room)
+        let failure = AttemptEnd(cause: .launchFailed, message: "/var is full.", endTime: .epoch, fault: .node)
+        room.tell(.update(room.status(room.attempt("1.1"), .ended(failure, launch: nil))))
+        let heir = try #require(lines["1.1"]?.first)
+        let others = Set(lines.values.joined()).subtracting([heir])
+        #expect(Set(stops(room.round().told, .recalled)) == others)
+    }
+
+    @Test func `one that has begun before its recall is stopped for any other reason`() throws {
+        var room = try room()
+        _ = room.round()
+        let first = try #require(waiting(room)["1.1"]?.first)
+        room.wait(.seconds(1))
+        _ = room.round()
+        try end("1.1", in: &room)
+        _ = room.round()
+        try room.drain("a", stopping: true)
+        #expect(stops(room.round().told, .drained).contains(first))
+    }
+
+    @Test func `an agent that has forgotten who waits is told again before it forgets later ones`() throws {
+        var room = try room()
+        _ = room.round()
+        let lines = waiting(room)
+        let (waits, later) = try (#require(lines["1.1"]?.first), #require(lines["1.2"]?.first))
+        try end("1.2", in: &room)
+        _ = room.round()
+        // The agent dies when the later one has ended; another takes over, and finds what has begun.
+        let (holder, ended) = try (#require(room.attempt("1.1")), #require(room.attempt(later)))
+        let attempt = try #require(room.attempt(waits))
+        #expect(attempt.fence < ended.fence)
+        let statuses = [
+            room.status(holder, .running(.plain)), room.status(ended, .ended(.exit(0), launch: .plain)),
+        ]
+        let machine = try #require(room.cluster.nodes["a"]?.registration)
+        room.join(machine, statuses, session: 2)
+        var ledger = AttemptLedger(statuses)
+        var begun: [String] = []
+        for outgoing in room.round().told {
+            switch outgoing.message {
+            case .start(let order): if ledger.accept(order) == .begins { begun.append("\(order.attempt.id.task)") }
+            case .acknowledge(let attempt, let fence): ledger.acknowledge(attempt, fence: fence)
+            case .stop: Issue.record("nothing is stopped")
+            }
+        }
+        #expect(ledger.isWaiting(attempt.id))
+        #expect(begun == lines["1.2"].map { [$0[1]] }, "who waited behind the one that has ended holds now")
+        let known = Set(ledger.statuses.map(\.attempt))
+        #expect(room.cluster.nodes["a"]?.known.allSatisfy(known.contains) == true, "it knows all that was recorded")
+    }
+
+    @Test func `how long others wait may be made shorter while they do`() throws {
+        var room = try room()
+        _ = room.round()
+        var configuration = room.cluster.configuration
+        configuration.planning.successors.patience = .milliseconds(20)
+        room.configure(configuration)
+        #expect(room.round().next == room.now + .milliseconds(20))
+        room.wait(.milliseconds(20))
+        #expect(stops(room.round().told, .recalled).count == 16)
+    }
+
+    @Test func `a later controller looks after those that wait`() throws {
+        var room = try room()
+        _ = room.round()
+        room.wait(.milliseconds(400))
+        room.restart()
+        let machine = try #require(room.cluster.nodes["a"]?.registration)
+        let statuses = (room.cluster.nodes["a"]?.known ?? []).map { id in
+            room.status(room.attempt("\(id.task)"), .ordered)
+        }
+        room.join(machine, statuses, session: 2)
+        let round = room.round()
+        #expect(round.told.isEmpty)
+        #expect(round.next == room.now + .milliseconds(600))
+        room.wait(.milliseconds(600))
+        #expect(stops(room.round().told, .recalled).count == 16)
+    }
+
+    @Test func `when the last of an array has lined up, others have what was kept free for them`() throws {
+        var machine = NodeRegistration.machine("a", cores: 2)
+        machine.takesSuccessors = true
+        var room = ControlRoom(machine, .machine("b", cores: 2, labels: ["other": "yes"]))
+        var configuration = room.cluster.configuration
+        configuration.planning.successors = .init(ahead: .seconds(100), most: 8, patience: .seconds(1000))
+        room.configure(configuration)
+        let other = try Expression("node.label.other == 'yes'")
+        _ = try room.submit(.cores(1)) { job in
+            job.timeLimit = .seconds(60)
+            job.constraints = [other]
+        }
+        _ = try room.submit(.cores(2)) { $0.array = ArraySpecification(indices: IndexRanges(0..<3)) }
+        _ = room.round()
+        room.wait(.seconds(50))
+        try end("2.0", in: &room, seconds: 50)
+        // In ten seconds b has room for the array, which this job would take.
+        let behind = try room.submit(.cores(1), queue: "spot")
+        let before = room.cluster
+        let starts = room.round().events.filter { if case .started = $0 { true } else { false } }
+        #expect(waiting(room) == ["2.1": ["2.2"]])
+        #expect(room.attempt("\(behind)")?.allocation.node == "b")
+        #expect(starts.count == 3)
+        for case .started(let attempt, let decision) in starts {
+            #expect(
+                DecisionReplay.replayed(attempt, decision, round: starts, in: before) == .identical, "\(attempt.id)")
+        }
     }
 
     @Test func `the same is decided again from the record`() throws {

@@ -11,7 +11,8 @@ public enum DecisionReplay: Hashable, Sendable {
     /// Plans again, from nothing, what was planned when `attempt` was started, and compares.
     ///
     /// A controller may plan more than once in a round, where the starts of one plan let other jobs begin; each plan is
-    /// made again on what the one before it left. Who is to take over what another holds is chosen after the last one.
+    /// made again on what the one before it left. Who is to take over what another holds is chosen after the last one, or
+    /// the last but one.
     ///
     /// - Parameters:
     ///   - cluster: as it was before the first event of `round`.
@@ -34,7 +35,13 @@ public enum DecisionReplay: Hashable, Sendable {
                 }
                 let part = part(of: plan, in: events)
                 if part.isEmpty {
-                    guard attempt.predecessor != nil, plan.firstWaiting == attempt.id.task.job else { break }
+                    guard attempt.predecessor != nil, plan.firstWaiting == attempt.id.task.job else {
+                        // After the last of a job have lined up there is another plan.
+                        let successors = events.prefix(while: isSuccession)
+                        guard !successors.isEmpty else { break }
+                        try apply(successors, to: &cluster, from: &events, at: attempt.plannedTime)
+                        continue
+                    }
                     let others = events.prefix { if case .started(attempt, _) = $0 { false } else { true } }
                     try apply(others, to: &cluster, from: &events, at: attempt.plannedTime)
                     return succession(attempt, decision, in: cluster)
@@ -51,6 +58,10 @@ public enum DecisionReplay: Hashable, Sendable {
 
     private static func isStop(_ event: ClusterEvent) -> Bool { if case .stopping = event { true } else { false } }
 
+    private static func isSuccession(_ event: ClusterEvent) -> Bool {
+        if case .started(let attempt, _) = event { attempt.predecessor != nil } else { false }
+    }
+
     private static func apply(
         _ part: ArraySlice<ClusterEvent>, to cluster: inout Cluster, from events: inout ArraySlice<ClusterEvent>,
         at time: Timestamp
@@ -62,8 +73,9 @@ public enum DecisionReplay: Hashable, Sendable {
     /// Chooses again who is to take over what the attempt's predecessor holds.
     private static func succession(_ attempt: Attempt, _ decision: Decision, in cluster: Cluster) -> DecisionReplay {
         guard let job = cluster.jobs[attempt.id.task.job],
-            let start = ClusterPlanner.successor(
-                of: job, on: [attempt.allocation.node], in: cluster, at: attempt.plannedTime)
+            var choice = SuccessorChoice(
+                of: job, on: [attempt.allocation.node], in: cluster, at: attempt.plannedTime),
+            let start = choice.next(in: cluster)
         else { return waits }
         return difference(attempt, decision, from: start) ?? .identical
     }

@@ -39,7 +39,10 @@ struct JournalOutcome: Sendable {
         for attempt in attempts {
             guard let end = attempt.end?.endTime else { continue }
             spend(attempt, for: attempt.runTime)
-            let (start, allocation) = (attempt.attempt.plannedTime, attempt.attempt.allocation)
+            let allocation = attempt.attempt.allocation
+            // One that waited to take over from another held nothing before it began.
+            let start =
+                attempt.attempt.predecessor == nil ? attempt.attempt.plannedTime : attempt.launchTime ?? end
             hold(Stretch(task: job.taskID(index), allocation: allocation, start: start, end: max(start, end)))
             if !attempt.isFinal { lose(attempt.runTime, byPreemption: attempt.wasPreempted) }
         }

@@ -58,6 +58,7 @@ struct Show: AsyncParsableCommand {
             "Attempt",
             attempt.id + " on \(attempt.node): \(attempt.state.rawValue)" + (attempt.reason.map { " (\($0))" } ?? ""))
         lines.add("Message", attempt.message)
+        lines.add("Takes over", attempt.predecessor.map { "what \($0) held" })
         lines.add("Granted", attempt.granted.summary)
         if let bound = attempt.bound {
             lines.add(

@@ -27,7 +27,13 @@ struct Why: AsyncParsableCommand {
         for reason in why.reasons { show(reason) }
         if why.waitingTasks > 0, why.reasons.isEmpty { print("Nothing binds: it starts with the next plan.") }
         if why.waitingTasks > 0 { showProspect(of: why) }
-        if let decision = why.decision, let node = why.node { show(decision, node: node) }
+        guard let decision = why.decision, let node = why.node else { return }
+        if let predecessor = why.predecessor {
+            print("On \(node) it was to take over what \(predecessor) held, as soon as all before it had ended.")
+            print("  rules \(decision.policy), saw \(decision.saw)")
+        } else {
+            show(decision, node: node)
+        }
     }
 
     private func show(_ reason: WhyView.Reason) {

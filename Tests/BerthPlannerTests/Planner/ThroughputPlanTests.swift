@@ -57,6 +57,17 @@ struct ThroughputPlanTests {
         #expect(plan.reservations.map(\.time) == [scene.now + .seconds(3600)])
     }
 
+    @Test func `while one waits for a faster type nobody behind it has the turn`() throws {
+        for waits in [true, false] {
+            var scene = try fleet(v100: 1, k80: 1)
+            scene.submit(job(60))
+            scene.carryOut(scene.plan())
+            if waits { scene.submit(job(60)) }
+            let others = scene.submit(job(300, nil), tasks: 3)
+            #expect(scene.plan().firstWaiting == (waits ? nil : others))
+        }
+    }
+
     @Test func `it does not wait where the slower type is done before`() throws {
         var scene = try fleet(v100: 1, k80: 1)
         scene.submit(job(300))
