@@ -65,6 +65,9 @@ public struct KeeperHandle: Sendable {
         return berth_lock(descriptor) != 0
     }
 
+    /// Whether a keeper ever was here. Where none was nothing has begun.
+    public var hasCome: Bool { access(directory + "/lock", F_OK) == 0 }
+
     /// Sees to it that no keeper starts here any more: one that is still on its way finds no order.
     ///
     /// - Returns: false where one lives already.

@@ -13,7 +13,7 @@ extension Dispatcher {
             let earlier = sessions[node]?.lastHeard
             sessions[node] = Session(number: session, lastHeard: now, heardBefore: earlier)
             welcome(registration, at: now)
-            acknowledgingLast { $0.reconcile(node, statuses, at: now) }
+            reconcile(node, statuses, at: now)
             sessions[node]?.heardBefore = nil
             return
         }

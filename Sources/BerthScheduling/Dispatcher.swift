@@ -93,17 +93,6 @@ public struct Dispatcher: Sendable {
         messages.append(Outgoing(node: node, session: session, message: message))
     }
 
-    /// Puts what tells agents to forget behind everything else that `body` sends. An agent takes an order for one that it
-    /// has forgotten if it was given before another that it has: what it lacks it must be told of first.
-    mutating func acknowledgingLast(_ body: (inout Dispatcher) -> Void) {
-        let start = messages.count
-        body(&self)
-        let sent = messages[start...]
-        messages.replaceSubrange(
-            start..., with: sent.filter { !$0.message.isAcknowledgement } + sent.filter { $0.message.isAcknowledgement }
-        )
-    }
-
     // MARK: - Time
 
     /// Does what is due, plans, and collects the orders that follow. Call it once a round, after everything that
@@ -175,10 +164,6 @@ public struct Dispatcher: Sendable {
         }
         return next
     }
-}
-
-extension ControllerMessage {
-    fileprivate var isAcknowledgement: Bool { if case .acknowledge = self { true } else { false } }
 }
 
 extension Job.Tally {

@@ -12,13 +12,16 @@ extension KeeperExecution {
         let kept = directories.filter(\.keeper.isAlive).compactMap { try? $0.keeper.order().group.name }
         isolation.clear(except: pools.groupNames.union(kept))
         return directories.compactMap { directory in
-            // What was never launched is forgotten: the controller orders it again, if it still wants it.
+            // What was never launched, or has never come to its keeper, is forgotten: the controller orders it again, if it
+            // still wants it.
             if directory.isAnnounced {
                 directory.removeAnnounced()
                 data.checkpoints.removeIfEmpty(directory.id.task)
                 return nil
             }
-            guard let order = try? directory.order(), directory.wasLaunched else {
+            let keeper = directory.keeper
+            guard let order = try? directory.order(), directory.wasLaunched, keeper.hasCome || !keeper.forestall()
+            else {
                 if let order = try? directory.order(), needsHooks(order) { _ = hooks(order, directory).stop() }
                 directory.remove()
                 return nil
