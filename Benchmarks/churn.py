@@ -201,6 +201,8 @@ def main():
     for first in range(0, len(jobs), 1000):
         site.run("cancel", *jobs[first : first + 1000])
     idle = site.wait(lambda: not site.keepers() and not site.attempts(), seconds=90)
+    # Keepers that have kept an attempt wait for another for some seconds, with their groups.
+    site.wait(lambda: len(site.keepers(idle=True)) <= 3, seconds=20)
     left = {
         "keepers": len(site.keepers()),
         "jobProcesses": len(site.job_processes()),

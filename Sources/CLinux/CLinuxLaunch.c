@@ -125,19 +125,65 @@ static enum berth_launch_step prepare(struct berth_launch *launch, pid_t parent)
   return BERTH_STEP_PROGRAM;
 }
 
-// Like vfork(2), but in a control group and with memory of its own: in the caller's, the child would have to run on
-// another stack. The parent is stopped until the program has begun.
-static pid_t born_in(int birthplace) {
+// What the child does. Never inlined: in memory that it shares with its parent it must not write in the frames of those who
+// called this, which the parent returns to.
+static __attribute__((noinline, noreturn)) void begin(struct berth_launch *launch, pid_t parent) {
+  launch->failed_step = prepare(launch, parent);
+  launch->error = errno;
+  _exit(127);
+}
+
+#if defined(__x86_64__)
+#define CLONE_MEMORY CLONE_VM
+#define CLONE3(result, arguments)                                                             \
+  __asm__ volatile("syscall"                                                                  \
+                   : "=a"(result)                                                             \
+                   : "0"((long)SYS_clone3), "D"(arguments), "S"((long)sizeof *(arguments))   \
+                   : "rcx", "r11", "memory")
+#elif defined(__aarch64__)
+#define CLONE_MEMORY CLONE_VM
+#define CLONE3(result, arguments)                                             \
+  do {                                                                        \
+    register long number __asm__("x8") = SYS_clone3;                          \
+    register long first __asm__("x0") = (long)(arguments);                    \
+    register long second __asm__("x1") = (long)sizeof *(arguments);           \
+    __asm__ volatile("svc 0" : "+r"(first) : "r"(number), "r"(second) : "memory"); \
+    (result) = first;                                                         \
+  } while (0)
+#else
+// The child returns from syscall(2), and in its parent's memory would overwrite where that returns to.
+#define CLONE_MEMORY 0
+#define CLONE3(result, arguments)                                     \
+  do {                                                                \
+    (result) = syscall(SYS_clone3, (arguments), sizeof *(arguments)); \
+    if ((result) < 0) (result) = -errno;                              \
+  } while (0)
+#endif
+
+// Like vfork(2), but in a control group: the child has its parent's memory, whose page tables are not copied, and the parent is
+// stopped until the child's program has begun.
+static __attribute__((noinline)) pid_t born_in(int birthplace, struct berth_launch *launch, pid_t parent) {
   struct clone_args arguments;
   memset(&arguments, 0, sizeof arguments);
-  arguments.flags = CLONE_VFORK | CLONE_INTO_CGROUP;
+  arguments.flags = CLONE_MEMORY | CLONE_VFORK | CLONE_INTO_CGROUP;
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = (uint64_t)birthplace;
-  return (pid_t)syscall(SYS_clone3, &arguments, sizeof arguments);
+  long child;
+  CLONE3(child, &arguments);
+  if (child == 0) begin(launch, parent);
+  if (child > 0) return (pid_t)child;
+  errno = (int)-child;
+  return -1;
+}
+
+static __attribute__((noinline)) pid_t born_beside(struct berth_launch *launch, pid_t parent) {
+  pid_t child = vfork();
+  if (child == 0) begin(launch, parent);
+  return child;
 }
 
 pid_t berth_launch(struct berth_launch *launch) {
-  // Where the child finds out what the kernel granted it, both see it.
+  // Where the child tells what the kernel granted it, both see it, whether they share all memory or not.
   struct berth_launch *shared =
       mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   launch->failed_step = BERTH_STEP_FORK;
@@ -154,12 +200,7 @@ pid_t berth_launch(struct berth_launch *launch) {
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t parent = getpid();
-  pid_t child = shared->birthplace < 0 ? vfork() : born_in(shared->birthplace);
-  if (child == 0) {
-    shared->failed_step = prepare(shared, parent);
-    shared->error = errno;
-    _exit(127);
-  }
+  pid_t child = shared->birthplace < 0 ? born_beside(shared, parent) : born_in(shared->birthplace, shared, parent);
   if (child < 0) {
     shared->failed_step = BERTH_STEP_FORK;
     shared->error = errno;

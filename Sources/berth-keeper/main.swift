@@ -20,21 +20,24 @@ func directory() throws -> (path: String, isFromNursery: Bool)? {
     }
 }
 
-do {
-    if let first = try directory() {
-        var directory = first.path
-        var keptGroup: KeptGroup?
-        while true {
-            var keeper = try Keeper(directory: directory, keptGroup: keptGroup)
-            let isFree = keeper.run(mayServeAgain: first.isFromNursery)
-            keptGroup = keeper.keptGroup
-            guard isFree, let next = Nursery.nextDirectory(for: Keeper.agent) else { break }
-            directory = next
-        }
+/// Keeps one attempt after the other.
+func keepAll() throws {
+    guard let first = try directory() else { return }
+    var (directory, keptGroup) = (first.path, KeptGroup?.none)
+    defer {
         keptGroup?.group.clear(patience: 1000)
         KeeperHandle.leave(Keeper.agent)
     }
-} catch {
+    while true {
+        var keeper = try Keeper(directory: directory, keptGroup: keptGroup)
+        let isFree = keeper.run(mayServeAgain: first.isFromNursery)
+        keptGroup = keeper.keptGroup
+        guard isFree, let next = Nursery.nextDirectory(for: Keeper.agent) else { return }
+        directory = next
+    }
+}
+
+do { try keepAll() } catch {
     complain("berth-keeper: \(error)\n")
     exit(1)
 }

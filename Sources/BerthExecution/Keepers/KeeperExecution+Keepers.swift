@@ -117,7 +117,8 @@ extension KeeperExecution {
     ) -> AttemptEnd {
         var end = end(of: record, handle)
         // As whom it ran, as the keeper was told: whoever it is that has the name now.
-        let user = users.isRoot ? (try? handle.order())?.user : nil
+        let known = live.withLock { $0[order.attempt.id]?.user?.identity }
+        let user = users.isRoot ? known ?? (try? handle.order())?.user : nil
         data.finish(
             &end, order, for: user.map { FileOwner(user: $0.id, group: $0.group, furtherGroups: $0.groups) })
         if let use = meter?.end(order.attempt.id) {

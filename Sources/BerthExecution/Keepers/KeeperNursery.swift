@@ -110,10 +110,10 @@ package final class KeeperNursery: Sendable {
     }
 
     /// Lets those go that have waited long.
-    package func tend() { for free in takeFree(from: .now - Self.longestWait) { letGo(free) } }
+    package func tend() { letGo(takeFree(from: .now - Self.longestWait)) }
 
     /// Lets all go that wait.
-    package func leave() { for free in takeFree(from: .now) { letGo(free) } }
+    package func leave() { letGo(takeFree(from: .now)) }
 
     private func takeFree(from time: ContinuousClock.Instant) -> [Free] {
         state.withLock { state in
@@ -123,12 +123,15 @@ package final class KeeperNursery: Sendable {
         }
     }
 
-    /// Returns when the keeper has gone, and its groups with it.
-    private func letGo(_ free: Free) {
-        shutdown(free.keeper, Int32(SHUT_WR))
-        var polled = pollfd(fd: free.keeper, events: Int16(POLLIN), revents: 0)
-        poll(&polled, 1, 1000)
-        bury(free)
+    /// Returns when they have gone, and their groups with them; or, where one does not, after a second.
+    private func letGo(_ gone: [Free]) {
+        for free in gone { shutdown(free.keeper, Int32(SHUT_WR)) }
+        let deadline = ContinuousClock.now + .seconds(1)
+        for free in gone {
+            var polled = pollfd(fd: free.keeper, events: Int16(POLLIN), revents: 0)
+            poll(&polled, 1, Int32(max(0, (deadline - .now) / .milliseconds(1))))
+            bury(free)
+        }
     }
 
     /// Removes what a keeper has left that was killed.
