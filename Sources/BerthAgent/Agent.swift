@@ -271,7 +271,8 @@ public actor Agent: Service {
     private func take(_ frame: ControllerFrame) {
         switch frame {
         case .welcome: logger.info("Joined the controller.", metadata: ["node": "\(registration.name)"])
-        case .announce(let order): if ledger.expects(order) { execution.prepare(order) }
+        // What is ready and stands behind others begins by itself, and so must be recorded before it is ready.
+        case .announce(let order): if order.after == nil, ledger.expects(order) { execution.prepare(order) }
         case .message(.start(let order)):
             let acceptance = ledger.accept(order)
             if acceptance != .isKnown { orders[order.attempt.id] = order }
@@ -303,13 +304,12 @@ public actor Agent: Service {
     }
 
     private func stop(_ attempt: AttemptID, fence: UInt64, _ reason: StopReason) {
-        let waited = ledger.isWaiting(attempt)
+        if ledger.isWaiting(attempt), !execution.withdraw(attempt) { ledger.begin(attempt) }
         switch ledger.stop(attempt, fence: fence, reason, at: .now) {
         case .stopsProcess:
             let grace = orders[attempt]?.grace(for: reason) ?? (reason == .stale ? .zero : AttemptOrder.defaultGrace)
             execution.stop(attempt, reason: reason, grace: grace)
         case .reports(let status):
-            if waited { execution.giveUpPrepared(attempt) }
             tell(.update(status))
             startDue()
         case .changesNothing: break

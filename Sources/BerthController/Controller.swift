@@ -207,10 +207,11 @@ public actor Controller: Service {
         links[outgoing.node].flatMap { $0.session == outgoing.session ? $0 : nil }
     }
 
-    /// Has agents get ready for what is recorded meanwhile. If it cannot be recorded, all streams end, and they give it up.
+    /// Has agents get ready for what is recorded meanwhile, but for what waits there: that they get ready in time. If it cannot be recorded, all streams end, and they give it up.
     private func announce(_ messages: [Dispatcher.Outgoing]) {
         for outgoing in messages {
-            guard case .start(let order) = outgoing.message, let link = link(of: outgoing), link.hearsAnnouncements,
+            guard case .start(let order) = outgoing.message, order.after == nil, let link = link(of: outgoing),
+                link.hearsAnnouncements,
                 let complete = try? complete(order)
             else { continue }
             link.send(.announce(complete))

@@ -16,7 +16,7 @@ package final class EmulatedExecution: Execution {
     package func takeOver() -> [AttemptStatus] { [] }
 
     package func prepare(_ order: AttemptOrder) {}
-    package func giveUpPrepared(_ attempt: AttemptID) {}
+    package func withdraw(_ attempt: AttemptID) -> Bool { true }
     package func giveUpPrepared(except waiting: (AttemptID) -> Bool) {}
 
     package func start(_ order: AttemptOrder) {

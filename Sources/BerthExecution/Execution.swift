@@ -7,11 +7,14 @@ package protocol Execution: Sendable {
     /// Gets ready for an attempt that is about to be recorded, as far as that leaves no trace with its user. It may fail:
     /// then `start` does it.
     func prepare(_ order: AttemptOrder)
-    /// Gives up what is ready for an attempt that does not begin after all.
-    func giveUpPrepared(_ attempt: AttemptID)
+    /// Gives up what is ready for an attempt that waits for the end of others, so that it does not begin.
+    ///
+    /// - Returns: false where it has begun already.
+    func withdraw(_ attempt: AttemptID) -> Bool
     /// Gives up all that is ready and has not been started, but for these attempts: whoever announced it is gone.
     func giveUpPrepared(except waiting: (AttemptID) -> Bool)
-    /// Begins an attempt; what becomes of it is told as events.
+    /// Begins an attempt; what becomes of it is told as events. One that is ready and waits for the end of others may have
+    /// begun already, as the last of those ended.
     func start(_ order: AttemptOrder)
     /// Ends it: with a notice and `grace`, or at once if that is zero.
     func stop(_ attempt: AttemptID, reason: StopReason, grace: Duration)

@@ -47,6 +47,9 @@ public struct AttemptLedger: Sendable {
     /// Whether the attempt waits for the end of others.
     public func isWaiting(_ attempt: AttemptID) -> Bool { waiting.contains { $0.attempt.id == attempt } }
 
+    /// Notes that an attempt which waited has begun.
+    public mutating func begin(_ attempt: AttemptID) { waiting.removeAll { $0.attempt.id == attempt } }
+
     /// Takes out what may begin, now that an attempt has ended.
     public mutating func takeDue() -> [AttemptOrder] {
         guard !waiting.isEmpty else { return [] }

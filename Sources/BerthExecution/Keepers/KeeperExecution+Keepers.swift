@@ -59,7 +59,10 @@ extension KeeperExecution {
     /// - Parameter record: the keeper's last, where it was heard.
     func keeperEnded(_ id: AttemptID, _ record: KeeperRecord? = nil) {
         let isSlow = live.withLock { $0[id].map { data.mustFinish($0.order) } ?? false }
-        if isSlow { Thread.detachNewThread { [self] in finish(id, record) } } else { finish(id, record) }
+        guard !isSlow else { return Thread.detachNewThread { [self] in finish(id, record) } }
+        // What a killed keeper has left is still to be ended.
+        if record != nil { beginSuccessor(of: id) }
+        finish(id, record)
     }
 
     func finish(_ id: AttemptID, _ record: KeeperRecord? = nil) {
@@ -117,8 +120,7 @@ extension KeeperExecution {
     ) -> AttemptEnd {
         var end = end(of: record, handle)
         // As whom it ran, as the keeper was told: whoever it is that has the name now.
-        let known = live.withLock { $0[order.attempt.id]?.user?.identity }
-        let user = users.isRoot ? known ?? (try? handle.order())?.user : nil
+        let user = users.isRoot && data.mustFinish(order) ? (try? handle.order())?.user : nil
         data.finish(
             &end, order, for: user.map { FileOwner(user: $0.id, group: $0.group, furtherGroups: $0.groups) })
         if let use = meter?.end(order.attempt.id) {

@@ -5,6 +5,13 @@ import Synchronization
 
 /// Getting ready for attempts while they are recorded: their keepers make what is Berth's own, and wait.
 extension KeeperExecution {
+    /// What is ready.
+    struct Preparations {
+        var attempts: [AttemptID: Prepared] = [:]
+        /// Those that have begun without having been told to, since the one before them has ended.
+        var begun: Set<AttemptID> = []
+    }
+
     struct Prepared {
         var order: AttemptOrder
         var user: JobUser?
@@ -19,14 +26,14 @@ extension KeeperExecution {
 
     package func prepare(_ order: AttemptOrder) {
         let id = order.attempt.id
-        guard leavesNoTrace(order), prepared.withLock({ $0[id] == nil }) else { return }
+        guard leavesNoTrace(order), prepared.withLock({ $0.attempts[id] == nil }) else { return }
         let directory = directory(of: id)
         do {
             let user = try users.user(of: order.user)
             try directory.create(for: order, user: user, isAnnounced: true)
             let answers = try nursery.launch(try keeperOrder(order, directory, user), in: directory.path)
             prepared.withLock {
-                $0[id] = Prepared(order: order, user: user, directory: directory, answers: answers)
+                $0.attempts[id] = Prepared(order: order, user: user, directory: directory, answers: answers)
             }
         } catch {
             // If it is to be started all the same, that fails likewise, and says so.
@@ -47,28 +54,56 @@ extension KeeperExecution {
 
     /// What is ready for an order; nil where nothing is.
     func takePrepared(for order: AttemptOrder) -> Prepared? {
-        guard let found = prepared.withLock({ $0.removeValue(forKey: order.attempt.id) }) else { return nil }
+        guard let found = prepared.withLock({ $0.attempts.removeValue(forKey: order.attempt.id) }) else { return nil }
         if found.order == order { return found }
         giveUp(found)
         return nil
     }
 
     func begin(_ prepared: Prepared) {
-        let id = prepared.order.attempt.id
-        prepared.directory.keeper.begin(prepared.answers)
-        live.withLock {
-            $0[id]?.user = prepared.user
-            $0[id]?.handle = prepared.directory.keeper
-        }
-        listen(to: prepared.answers, of: id)
+        enliven(prepared)
+        sendOff(prepared)
     }
 
-    package func giveUpPrepared(_ attempt: AttemptID) {
-        if let prepared = prepared.withLock({ $0.removeValue(forKey: attempt) }) { giveUp(prepared) }
+    private func enliven(_ prepared: Prepared) {
+        live.withLock {
+            $0[prepared.order.attempt.id] = Live(
+                directory: prepared.directory, order: prepared.order, user: prepared.user,
+                handle: prepared.directory.keeper)
+        }
+    }
+
+    private func sendOff(_ prepared: Prepared) {
+        prepared.directory.keeper.begin(prepared.answers)
+        listen(to: prepared.answers, of: prepared.order.attempt.id)
+    }
+
+    /// Lets the one begin that stands right behind an attempt of which nothing is left: what is still to be done for that one
+    /// is not waited for. All others before it have ended before that one began.
+    func beginSuccessor(of id: AttemptID) {
+        let next = prepared.withLock { prepared -> Prepared? in
+            let entry = prepared.attempts.first { $0.value.order.after?.last == id }
+            guard let (successor, next) = entry else { return nil }
+            prepared.attempts[successor] = nil
+            prepared.begun.insert(successor)
+            // Before anybody can be told that it has begun, and stop it.
+            enliven(next)
+            return next
+        }
+        if let next { sendOff(next) }
+    }
+
+    package func withdraw(_ attempt: AttemptID) -> Bool {
+        let (hasBegun, found) = prepared.withLock { prepared in
+            (prepared.begun.remove(attempt) != nil, prepared.attempts.removeValue(forKey: attempt))
+        }
+        if let found { giveUp(found) }
+        return !hasBegun
     }
 
     package func giveUpPrepared(except waiting: (AttemptID) -> Bool) {
-        for attempt in prepared.withLock({ $0.keys.sorted() }) where !waiting(attempt) { giveUpPrepared(attempt) }
+        let attempts = prepared.withLock { $0.attempts.keys.sorted() }
+        for attempt in attempts where !waiting(attempt) { _ = withdraw(attempt) }
     }
 
     /// Returns when the keeper has hung up, which may still have been on its way: the attempt's name is free then. One that

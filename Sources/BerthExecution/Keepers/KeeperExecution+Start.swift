@@ -6,9 +6,10 @@ import Synchronization
 extension KeeperExecution {
     package func start(_ order: AttemptOrder) {
         let id = order.attempt.id
+        if prepared.withLock({ $0.begun.remove(id) }) != nil { return }
+        if let prepared = takePrepared(for: order) { return begin(prepared) }
         let directory = directory(of: id)
         live.withLock { $0[id] = Live(directory: directory, order: order) }
-        if let prepared = takePrepared(for: order) { return begin(prepared) }
         let user: JobUser?
         do { user = try users.user(of: order.user) } catch {
             return finish(id, AttemptEnd(launchFailed: error, fault: .job))

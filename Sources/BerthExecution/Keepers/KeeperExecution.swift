@@ -21,7 +21,7 @@ package final class KeeperExecution: Execution {
     let pools: WarmPools
     let meter: (any AcceleratorMeter)?
     let live = Mutex<[AttemptID: Live]>([:])
-    let prepared = Mutex<[AttemptID: Prepared]>([:])
+    let prepared = Mutex(Preparations())
 
     /// An attempt between its order and its end.
     struct Live {
