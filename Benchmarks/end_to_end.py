@@ -118,11 +118,15 @@ def xargs(count):
 
 
 def array(berth, count):
+    """Seconds from the call of `berth submit` to the end of `berth wait`."""
+    begin = time.perf_counter()
     job = berth.run("submit", "--array", str(count), "--", "/bin/true")
     berth.run("wait", job)
+    seconds = time.perf_counter() - begin
     ended = berth.rows(f"SELECT count(*) AS n FROM v_attempt WHERE job_id = {job} AND state = 'succeeded'")
     if ended[0]["n"] != count:
         sys.exit(f"{ended[0]['n']} of {count} tasks have succeeded.")
+    return seconds
 
 
 def submissions(berth, count):
@@ -168,7 +172,7 @@ def measure(programs, runs):
         used = 0.0
         for _ in range(runs):
             before = berth.processor_seconds()
-            arrays.append(timed(lambda: array(berth, count)))
+            arrays.append(array(berth, count))
             used += berth.processor_seconds() - before
             loops.append(timed(lambda: spawn_loop(count)))
             parallel.append(timed(lambda: xargs(count)))
