@@ -206,16 +206,16 @@ public struct ControlGroup: Equatable, Sendable {
     /// nobody is in them and what the last one has left in memory is little: the most that was in use is counted anew. In
     /// version 2 the kernel counts that for the life of a group.
     ///
-    /// - Returns: the bytes that are left; nil where they cannot become new.
-    public func becomeNew() -> Int64? {
+    /// - Returns: false where they cannot become new.
+    public func becomeNew() -> Bool {
         guard let place = place(of: .memory), place.version == 1, birthplace != nil, processes.isEmpty,
-            let left = Self.number(in: place.path + "/memory.usage_in_bytes"), left <= Self.negligibleBytes,
-            (try? writeControl(place.path + "/memory.max_usage_in_bytes", "0")) != nil
-        else { return nil }
-        return left
+            let left = Self.number(in: place.path + "/memory.usage_in_bytes"), left <= Self.negligibleBytes
+        else { return false }
+        return (try? writeControl(place.path + "/memory.max_usage_in_bytes", "0")) != nil
     }
 
-    /// What may be left of an attempt in the memory that its successor in the groups is charged for.
+    /// What may be left of an attempt in the memory that its successor in the groups is charged for. The kernel itself counts
+    /// no more finely than by a quarter of that: each processor takes 64 pages ahead.
     private static let negligibleBytes: Int64 = 1 << 20
 
     /// The most memory that was in use at one time, page cache included; nil where the kernel does not tell.

@@ -307,8 +307,7 @@ struct Keeper {
             exitCode: result.code >= 0 ? Int(result.code) : nil,
             signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
             endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: cpu.user, systemCPUMicroseconds: cpu.system,
-            peakMemoryBytes: order.group.peakMemoryBytes.map { max(0, $0 - countedBefore.memoryBytes) }
-                ?? usage.peak_kilobytes * 1024,
+            peakMemoryBytes: order.group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
             readBytes: transfers.read, writtenBytes: transfers.written,
             suspendedMilliseconds: BootClock.now.suspension(since: start))
     }

@@ -8,20 +8,17 @@ struct KeptGroup {
     /// What the kernel would not take of them.
     private let notes: [String]
     /// What had been counted when the last attempt was over.
-    private(set) var counted: Counted
+    let counted: Counted
 
     struct Counted {
         var cpuMicroseconds: (user: Int64, system: Int64) = (0, 0)
         var outOfMemoryKills: Int64 = 0
-        /// What was left in memory.
-        var memoryBytes: Int64 = 0
     }
 
     /// - Returns: nil where the groups are not fit for another attempt.
     init?(_ group: ControlGroup, _ limits: ControlGroup.Limits, notes: [String], counted: Counted) {
-        guard let left = group.becomeNew() else { return nil }
+        guard group.becomeNew() else { return nil }
         (self.group, self.limits, self.notes, self.counted) = (group, limits, notes, counted)
-        self.counted.memoryBytes = left
     }
 
     /// Sets other limits, where they are others.
