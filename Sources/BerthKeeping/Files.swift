@@ -56,6 +56,13 @@ public func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
     return true
 }
 
+/// The name of what readdir(3) has found. It has only as much room as it needs: whoever copied the entry, or its name as it is
+/// declared, would read on behind it, and perhaps where there is no memory.
+public func nameOfEntry(_ entry: UnsafeMutablePointer<dirent>) -> String {
+    guard let name = UnsafePointer(entry).pointer(to: \.d_name) else { return "" }
+    return String(cString: UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self))
+}
+
 /// Wall-clock time in microseconds since 1970.
 public func wallClockMicroseconds() -> Int64 {
     var time = timespec()

@@ -54,9 +54,7 @@ public struct Isolation: Equatable, Sendable {
             guard let entries = opendir(base.path) else { continue }
             defer { closedir(entries) }
             while let entry = readdir(entries) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                    String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-                }
+                let name = nameOfEntry(entry)
                 if entry.pointee.d_type == UInt8(DT_DIR), !name.hasPrefix(".") { left.insert(name) }
             }
         }

@@ -179,9 +179,7 @@ public struct KeeperHandle: Sendable {
         guard let processes = opendir("/proc") else { return }
         defer { closedir(processes) }
         while let entry = readdir(processes) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            let name = nameOfEntry(entry)
             guard let process = pid_t(name), let variables = try? readFile("/proc/\(process)/environ", limit: 1 << 20),
                 variables.split(separator: 0).contains(where: { $0.elementsEqual(mark) })
             else { continue }

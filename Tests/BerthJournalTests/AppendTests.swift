@@ -6,7 +6,7 @@ import GRDB
 import Glibc
 import Testing
 
-@Suite struct AppendTests {
+@Suite(.serialized) struct AppendTests {
     @Test func `events that cannot all be written are not written at all, and the next ones can`() async throws {
         var site = try await Site()
         try withDatabase(site.folder.database) { database in

@@ -4,7 +4,7 @@ import BerthScheduling
 import Testing
 
 /// What people ask the history for.
-@Suite struct JobHistoryTests {
+@Suite(.serialized) struct JobHistoryTests {
     // MARK: - Lists
 
     @Test func `jobs are listed by state`() async throws {

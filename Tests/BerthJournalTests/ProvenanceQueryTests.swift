@@ -3,7 +3,7 @@ import BerthModel
 import Foundation
 import Testing
 
-@Suite struct ProvenanceQueryTests {
+@Suite(.serialized) struct ProvenanceQueryTests {
     private func site() async throws -> Site {
         var site = try await Site()
         let first = try await site.submitted("make") { $0.environment = ["TOKEN": .secret(digest: "3f9c")] }

@@ -4,7 +4,7 @@ import Foundation
 import GRDB
 import Testing
 
-@Suite struct SnapshotTests {
+@Suite(.serialized) struct SnapshotTests {
     private func snapshots(_ site: Site) throws -> [Int] {
         try withDatabase(site.folder.database) { try Int.fetchAll($0, sql: "SELECT seq FROM snapshot ORDER BY seq") }
     }

@@ -5,7 +5,7 @@ import GRDB
 import Testing
 
 /// What somebody with the file in hand may do to it, and that a check of the journal finds it.
-@Suite struct TamperingTests {
+@Suite(.serialized) struct TamperingTests {
     /// Two users' jobs with a bit of everything, left as a controller leaves it.
     private func leftJournal() async throws -> TemporaryFolder {
         var site = try await Site(nodes: 2)

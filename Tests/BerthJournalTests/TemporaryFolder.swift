@@ -1,6 +1,9 @@
 import Foundation
 
 /// A folder for one test, removed with it.
+///
+/// Suites with many journals are serialized: each holds eight descriptors, and Foundation's `Process` may read behind its list
+/// of them where that is long.
 final class TemporaryFolder: Sendable {
     let path: String
 

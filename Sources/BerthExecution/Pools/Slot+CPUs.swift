@@ -44,9 +44,7 @@ extension Slot {
         defer { closedir(entries) }
         var threads: [pid_t] = []
         while let entry = readdir(entries) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
+            let name = nameOfEntry(entry)
             if let number = pid_t(name) { threads.append(number) }
         }
         return threads
