@@ -4,7 +4,8 @@ package import BerthModel
 package protocol Execution: Sendable {
     /// What an earlier agent has left: attempts that run or have ended since. Their ends are told from now on.
     func takeOver() -> [AttemptStatus]
-    /// Gets ready for an attempt that is about to be recorded, as far as that leaves no trace with its user. It may fail:
+    /// Gets ready for an attempt that is about to be recorded, or that is and waits for others to end, as far as that leaves no
+    /// trace with its user. It may fail:
     /// then `start` does it.
     func prepare(_ order: AttemptOrder)
     /// Gives up what is ready for an attempt that waits for the end of others, so that it does not begin.

@@ -46,7 +46,7 @@ struct Keeper {
     }
 
     /// - Parameter keptGroup: of the attempt before; nil where there are none.
-    init(directory: String, keptGroup: KeptGroup? = nil) throws {
+    init(directory: String, keptGroup: KeptGroup?) throws {
         self.keptGroup = keptGroup
         guard chdir(directory) == 0 else { throw KeepingError.system("\(directory) cannot be entered", errno) }
         lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -70,7 +70,7 @@ struct Keeper {
     ///
     /// - Parameter mayServeAgain: whether the process can keep another attempt afterwards.
     /// - Returns: whether it is to.
-    mutating func run(mayServeAgain: Bool = false) -> Bool {
+    mutating func run(mayServeAgain: Bool) -> Bool {
         self.mayServeAgain = mayServeAgain
         keep()
         close(lock)

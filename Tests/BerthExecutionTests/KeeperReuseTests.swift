@@ -160,6 +160,16 @@ final class KeeperReuseTests {
         #expect(try ended(second).exitCode == 0 && second.keeper != first.keeper)
     }
 
+    @Test func `a keeper that cannot be given an order is not left waiting`() throws {
+        let first = try kept("true").record
+        let order = LaunchOrder(
+            attempt: "9@1", fence: 9, arguments: ["true"], environment: [], workingDirectory: "/",
+            standardOutput: "/dev/null", standardError: "/dev/null")
+        #expect(throws: KeepingError.self) { try nursery.launch(order, in: folder + "/missing") }
+        while startTicks(of: first.keeper.id) == first.keeper.startTicks { usleep(1000) }
+        #expect(try ended(kept("true").record).exitCode == 0)
+    }
+
     @Test func `several at a time have several keepers, and all are gone when the agent is`() throws {
         let launched = try (0..<4).map { _ in try launch("read line < \(folder)/fifo; exit 0") }
         #expect(mkfifo(folder + "/fifo", 0o600) == 0 || errno == EEXIST)

@@ -31,6 +31,17 @@ import Testing
         room.tell(.update(room.status(attempt, .ended(end, launch: .plain))))
     }
 
+    /// A room in which a task was recalled whose place has become its own meanwhile.
+    private func recalledTooLate() throws -> (room: ControlRoom, task: String) {
+        var room = try room()
+        _ = room.round()
+        let first = try #require(waiting(room)["1.1"]?.first)
+        room.wait(.seconds(1))
+        _ = room.round()
+        try end("1.1", in: &room)
+        return (room, first)
+    }
+
     private func waiting(_ room: ControlRoom) -> [String: [String]] {
         var result: [String: [String]] = [:]
         for (holder, succession) in room.cluster.nodes["a"]?.successions ?? [:] {
@@ -147,12 +158,8 @@ import Testing
     }
 
     @Test func `what has begun before it is recalled is judged by its own end`() throws {
-        var room = try room()
-        _ = room.round()
-        let first = try #require(waiting(room)["1.1"]?.first)
-        room.wait(.seconds(1))
-        _ = room.round()
-        try end("1.1", in: &room)
+        let (recalled, first) = try recalledTooLate()
+        var room = recalled
         room.tell(.update(room.status(room.attempt(first), .running(.plain))))
         let begun = room.round()
         #expect(!begun.told.contains { $0.message.isStop(of: first) }, "it is not stopped again")
@@ -272,12 +279,8 @@ import Testing
     }
 
     @Test func `one that has begun before its recall is stopped for any other reason`() throws {
-        var room = try room()
-        _ = room.round()
-        let first = try #require(waiting(room)["1.1"]?.first)
-        room.wait(.seconds(1))
-        _ = room.round()
-        try end("1.1", in: &room)
+        let (recalled, first) = try recalledTooLate()
+        var room = recalled
         _ = room.round()
         try room.drain("a", stopping: true)
         #expect(stops(room.round().told, .drained).contains(first))

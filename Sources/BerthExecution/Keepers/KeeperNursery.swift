@@ -61,7 +61,10 @@ package final class KeeperNursery: Sendable {
         while let free = takeFree(for: order.limits) {
             var order = order
             order.group = free.groups.group
-            try KeeperHandle.write(order, in: directory)
+            do { try KeeperHandle.write(order, in: directory) } catch {
+                close(free.keeper)  // It hears that, and removes its groups.
+                throw error
+            }
             guard KeeperHandle.give(directory, to: free.keeper) else {
                 bury(free)
                 continue
