@@ -63,7 +63,7 @@ public struct Topology: ~Copyable {
         isThisMachine: Bool = false, _ describe: (hwloc_topology_t) throws(TopologyError) -> Void
     ) throws(TopologyError) {
         var created: hwloc_topology_t?
-        guard hwloc_topology_init(&created) == 0, let created else { throw .outOfMemory }
+        guard Self.keepsPlugins, hwloc_topology_init(&created) == 0, let created else { throw .outOfMemory }
         do throws(TopologyError) {
             hwloc_topology_set_io_types_filter(created, HWLOC_TYPE_FILTER_KEEP_IMPORTANT)
             hwloc_topology_set_type_filter(created, HWLOC_OBJ_MISC, HWLOC_TYPE_FILTER_KEEP_ALL)
@@ -78,6 +78,14 @@ public struct Topology: ~Copyable {
     }
 
     deinit { hwloc_topology_destroy(handle) }
+
+    /// Holds one empty topology until the process ends, for hwloc unloads its plugins with the last one. libxml2 keeps a
+    /// pointer for each thread to the error handler in hwloc's plugin: where something else holds libxml2, a faulty
+    /// export would have it jump to where the plugin was before (hwloc 2.9, `topology-xml-libxml.c`).
+    private static let keepsPlugins: Bool = {
+        var held: hwloc_topology_t?
+        return hwloc_topology_init(&held) == 0
+    }()
 
     /// The topology as hwloc writes it.
     public func xml() -> [UInt8] {
