@@ -34,7 +34,8 @@ struct Holdings: Sendable {
         }
     }
 
-    /// The lowest tier with an attempt that may be stopped for others.
+    /// The lowest tier with an attempt that may be stopped for others, or was: until all of them are gone, each plan keeps the
+    /// place of those that are gone already for whom they were stopped.
     var lowestPreemptibleTier: Int? { preemptibleByTier.keys.min() }
     var hasBorrowers: Bool { borrowers > 0 }
 
@@ -51,7 +52,7 @@ struct Holdings: Sendable {
         }
         amounts[project, default: Amount()].cores += change * attempt.allocation.coreCount
         amounts[project, default: Amount()].gpuThousandths += change * attempt.allocation.gpuThousandths
-        if attempt.isPreemptible, !attempt.isStopping {
+        if attempt.isPreemptible {
             add(&preemptibleByTier[attempt.tier])
             if attempt.isBorrowing { borrowers += change }
         }

@@ -46,4 +46,4 @@ public struct Plan: Sendable {
 
 /// The rules that a plan follows; part of every decision's record, and different whenever the same cluster could be
 /// decided otherwise.
-public let planningPolicy = "lines/6"
+public let planningPolicy = "lines/7"

@@ -14,6 +14,9 @@ package struct Chronicle: Sendable {
     private var live: [UInt64: Attempt] = [:]
     /// Who waits behind whom for what that one holds.
     private var waiting: [AttemptID: [AttemptID]] = [:]
+    /// How often each task was stopped for others. In a day of these clusters none is so often that it could be by chance.
+    private var preemptions: [TaskID: Int] = [:]
+    private static let mostPreemptions = 100
 
     private struct Account: Sendable {
         var submission: Submission
@@ -55,6 +58,11 @@ package struct Chronicle: Sendable {
         case .attemptEnded(let attempt, let end, then: let disposition): try ended(attempt, end, disposition)
         case .tasksEnded(let job, let tasks, let outcome, by: _):
             for index in tasks { try count(outcome.state, TaskID(job: job, index: index)) }
+        case .stopping(let attempt, .preempted, by: _):
+            preemptions[attempt.task, default: 0] += 1
+            try BrokenPromise.unless(
+                preemptions[attempt.task, default: 0] <= Self.mostPreemptions,
+                "no task is stopped for others for ever", "\(attempt) is stopped")
         case .foreseen, .launched, .reported, .stopping, .memberEnded, .nodeJoined, .nodeReturned, .nodeLost,
             .nodeFaulted, .nodeDrained, .nodeUndrained, .staleAttemptEnded:
             break

@@ -67,9 +67,9 @@ import Testing
         #expect(given.node == "b")
         #expect(given.cpus.description == "0-3")
         #expect(given.memoryBytes == 16 << 30)
-        #expect(try site.given(alone) == nil)
         #expect(try #require(try site.given(.cores(3))).node == "a")
         #expect(try site.given(.cores(1)) == nil)
+        #expect(try site.given(alone) == nil)
     }
 
     @Test func `who demands one NUMA node waits for one, who wishes takes what there is`() throws {

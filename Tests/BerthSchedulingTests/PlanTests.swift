@@ -24,6 +24,15 @@ import Testing
         #expect(site.reasons(wide).map(\.name) == ["resources"])
     }
 
+    @Test func `a node that is kept for a job alone is kept whole`() throws {
+        var site = try Site(.machine("a", cores: 4))
+        _ = try site.given(.cores(1)) { $0.timeLimit = .seconds(600) }
+        _ = try site.pending(ResourceRequest(cpus: 1, isExclusive: true))
+        _ = try site.pending(.cores(1))
+        let small = try site.pending(.cores(1)) { $0.timeLimit = .seconds(300) }
+        #expect(site.plan().jobs == [small])
+    }
+
     @Test func `the first shape that fits anywhere is taken`() throws {
         var site = try Site(.machine("a", cores: 4))
         func change(_ job: inout JobSpecification) { job.alternatives = [.cores(4), .cores(3), .cores(2)] }

@@ -31,6 +31,13 @@ struct NodeSummary: Hashable, Sendable {
         memoryBytes = Self.sum(memory)
     }
 
+    /// The same with nothing left.
+    var usedUp: NodeSummary {
+        NodeSummary(
+            make: make, cores: cores.map { _ in 0 }, pus: pus.map { _ in 0 }, memory: memory.map { _ in 0 },
+            devices: devices.map { _ in 0 }, isEmpty: false)
+    }
+
     private static func sum(_ counts: [Int32]) -> Int { counts.reduce(0) { $0 + Int($1) } }
     private static func sum(_ memory: [Int64]) -> Int64 { memory.reduce(0) { $0.addingClamped($1) } }
 }

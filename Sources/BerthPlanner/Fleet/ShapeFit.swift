@@ -80,6 +80,7 @@ final class ShapeFit: Sendable {
     /// What a task of the shape would leave of `summary`: cores and memory of the fullest NUMA nodes first, devices in
     /// their order. Which ones it really takes is decided when it starts.
     func remainder(of summary: NodeSummary) -> NodeSummary {
+        guard !isExclusive else { return summary.usedUp }
         var left = summary
         left.isEmpty = false
         if countsThreads { takeThreads(from: &left) } else { takeCores(from: &left) }

@@ -122,6 +122,29 @@ struct PlanOrderTests {
         #expect(scene.plan().starts.map(\.job) == [stopped])
     }
 
+    @Test(arguments: [0, 32], [ResourceRequest(cpus: 4, nodes: 2), ResourceRequest(nodes: 2, isExclusive: true)])
+    func `what those that gave way leave one after the other stays free until all have`(
+        depth: Int, request: ResourceRequest
+    ) throws {
+        var planning = PlanningConfiguration()
+        planning.backfill.depth = depth
+        var scene = try scene(planning)
+        try scene.join(.machine("b"))
+        let spot = scene.submit(.plain(ResourceRequest(cpus: 4), queue: "spot"), tasks: 10)
+        scene.carryOut(scene.plan())
+        let gang = scene.submit(.plain(request))
+        let plan = scene.plan()
+        let victims = scene.attempts.map(\.id)
+        #expect(plan.preemptions.map { Set($0.victims) } == [Set(victims)])
+        scene.carryOut(plan)
+
+        scene.end(victims[0], returns: true)
+        #expect(scene.plan().starts.isEmpty)
+        scene.end(victims[1], returns: true)
+        #expect(scene.plan().starts.map(\.job) == [gang])
+        #expect(scene.jobs[spot]?.returning == 2)
+    }
+
     @Test func `who borrows gives way to the lender, and not the other way round`() throws {
         var planning = PlanningConfiguration()
         planning.quotas = [.init(project: "lender", cores: 4), .init(project: "borrower", cores: 0)]
@@ -174,6 +197,6 @@ struct PlanOrderTests {
                 scene.carryOut(plan)
             }
         }
-        #expect(digests.text == "35ac3011ea5f6470")
+        #expect(digests.text == "58d3f3227b439dca")
     }
 }
