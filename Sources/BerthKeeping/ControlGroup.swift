@@ -199,66 +199,6 @@ public struct ControlGroup: Equatable, Sendable {
     public func remove() -> Bool {
         places.reduce(true) { isGone, place in (rmdir(place.path) == 0 || errno == ENOENT) && isGone }
     }
-
-    // MARK: - Measuring
-
-    /// Makes the groups as if they were new but for what their counters of processor time and of kills have counted, if
-    /// nobody is in them and what the last one has left in memory is little: the most that was in use is counted anew. In
-    /// version 2 the kernel counts that for the life of a group.
-    ///
-    /// - Returns: false where they cannot become new.
-    public func becomeNew() -> Bool {
-        guard let place = place(of: .memory), place.version == 1, birthplace != nil, processes.isEmpty,
-            let left = Self.number(in: place.path + "/memory.usage_in_bytes"), left <= Self.negligibleBytes
-        else { return false }
-        return (try? writeControl(place.path + "/memory.max_usage_in_bytes", "0")) != nil
-    }
-
-    /// What may be left of an attempt in the memory that its successor in the groups is charged for. The kernel itself counts
-    /// no more finely than by a quarter of that: each processor takes 64 pages ahead.
-    private static let negligibleBytes: Int64 = 1 << 20
-
-    /// The most memory that was in use at one time, page cache included; nil where the kernel does not tell.
-    public var peakMemoryBytes: Int64? {
-        guard let place = place(of: .memory) else { return nil }
-        let file = place.version == 2 ? "/memory.peak" : "/memory.max_usage_in_bytes"
-        return Self.number(in: place.path + file)
-    }
-
-    /// Processes that the kernel has killed for want of memory.
-    public var outOfMemoryKills: Int64 {
-        guard let place = place(of: .memory) else { return 0 }
-        let file = place.version == 2 ? "/memory.events" : "/memory.oom_control"
-        return Self.counter("oom_kill", in: place.path + file) ?? 0
-    }
-
-    /// CPU time of all its processes, those that nobody waited for included; nil where the kernel does not tell.
-    public var cpuMicroseconds: (user: Int64, system: Int64)? {
-        guard let place = places.first(where: { $0.version == 2 }),
-            let bytes = try? readFile(place.path + "/cpu.stat", limit: 4096),
-            let user = Self.counter("user_usec", in: bytes), let system = Self.counter("system_usec", in: bytes)
-        else { return nil }
-        return (user, system)
-    }
-
-    private static func number(in path: String) -> Int64? {
-        guard let bytes = try? readFile(path, limit: 64) else { return nil }
-        return Int64(String(decoding: bytes.filter { $0 > 32 }, as: UTF8.self))
-    }
-
-    private static func counter(_ name: String, in path: String) -> Int64? {
-        (try? readFile(path, limit: 4096)).flatMap { counter(name, in: $0) }
-    }
-
-    /// The number after a name at a line's beginning.
-    private static func counter(_ name: String, in bytes: [UInt8]) -> Int64? {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
-            let words = line.split(separator: UInt8(ascii: " "))
-            guard words.count == 2, words[0].elementsEqual(name.utf8) else { continue }
-            return Int64(String(decoding: words[1], as: UTF8.self))
-        }
-        return nil
-    }
 }
 
 extension ControlGroup.Place {

@@ -8,7 +8,6 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,17 +16,6 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-// Joins one control group: "0" stands for the process that writes.
-static int join(const char *path) {
-  int descriptor = open(path, O_WRONLY | O_CLOEXEC);
-  if (descriptor < 0) return -1;
-  ssize_t written = write(descriptor, "0", 1);
-  int error = errno;
-  close(descriptor);
-  errno = error;
-  return written == 1 ? 0 : -1;
-}
 
 // The ids, all groups, and then every capability that changing the user may have left: those that a program could
 // inherit survive a setresuid(2).
@@ -110,7 +98,7 @@ static int may_begin(const struct berth_launch *launch, pid_t parent) {
 static enum berth_launch_step prepare(struct berth_launch *launch, pid_t parent) {
   for (size_t index = 0; index < launch->group_count; index++) {
     launch->failed_group = index;
-    if (join(launch->groups[index]) != 0) return BERTH_STEP_GROUP;
+    if (write(launch->groups[index], "0", 1) != 1) return BERTH_STEP_GROUP;
   }
   setsid();
   bind_and_read_back(launch);
@@ -134,14 +122,12 @@ static __attribute__((noinline, noreturn)) void begin(struct berth_launch *launc
 }
 
 #if defined(__x86_64__)
-#define CLONE_MEMORY CLONE_VM
 #define CLONE3(result, arguments)                                                             \
   __asm__ volatile("syscall"                                                                  \
                    : "=a"(result)                                                             \
                    : "0"((long)SYS_clone3), "D"(arguments), "S"((long)sizeof *(arguments))   \
                    : "rcx", "r11", "memory")
 #elif defined(__aarch64__)
-#define CLONE_MEMORY CLONE_VM
 #define CLONE3(result, arguments)                                             \
   do {                                                                        \
     register long number __asm__("x8") = SYS_clone3;                          \
@@ -151,13 +137,8 @@ static __attribute__((noinline, noreturn)) void begin(struct berth_launch *launc
     (result) = first;                                                         \
   } while (0)
 #else
-// The child returns from syscall(2), and in its parent's memory would overwrite where that returns to.
-#define CLONE_MEMORY 0
-#define CLONE3(result, arguments)                                     \
-  do {                                                                \
-    (result) = syscall(SYS_clone3, (arguments), sizeof *(arguments)); \
-    if ((result) < 0) (result) = -errno;                              \
-  } while (0)
+// The child would return from syscall(2), and overwrite in its parent's memory where that returns to.
+#define CLONE3(result, arguments) ((void)(arguments), (result) = -ENOSYS)
 #endif
 
 // Like vfork(2), but in a control group: the child has its parent's memory, whose page tables are not copied, and the parent is
@@ -165,7 +146,7 @@ static __attribute__((noinline, noreturn)) void begin(struct berth_launch *launc
 static __attribute__((noinline)) pid_t born_in(int birthplace, struct berth_launch *launch, pid_t parent) {
   struct clone_args arguments;
   memset(&arguments, 0, sizeof arguments);
-  arguments.flags = CLONE_MEMORY | CLONE_VFORK | CLONE_INTO_CGROUP;
+  arguments.flags = CLONE_VM | CLONE_VFORK | CLONE_INTO_CGROUP;
   arguments.exit_signal = SIGCHLD;
   arguments.cgroup = (uint64_t)birthplace;
   long child;
@@ -183,31 +164,23 @@ static __attribute__((noinline)) pid_t born_beside(struct berth_launch *launch, 
 }
 
 pid_t berth_launch(struct berth_launch *launch) {
-  // Where the child tells what the kernel granted it, both see it, whether they share all memory or not.
-  struct berth_launch *shared =
-      mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  launch->failed_step = BERTH_STEP_FORK;
-  if (shared == MAP_FAILED) return -1;
-  *shared = *launch;
-  memset(shared->granted_cpus, 0, sizeof shared->granted_cpus);
-  memset(shared->granted_nodes, 0, sizeof shared->granted_nodes);
-  shared->granted_memory_mode = shared->cpu_error = shared->memory_error = 0;
+  memset(launch->granted_cpus, 0, sizeof launch->granted_cpus);
+  memset(launch->granted_nodes, 0, sizeof launch->granted_nodes);
+  launch->granted_memory_mode = launch->cpu_error = launch->memory_error = 0;
   // It stands as long as the process does not get to its program.
-  shared->failed_step = BERTH_STEP_KILLED;
-  shared->error = ECHILD;
+  launch->failed_step = BERTH_STEP_KILLED;
+  launch->error = ECHILD;
   // A handler of ours must not run in the child before it has its own.
   sigset_t all, before;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, &before);
   pid_t parent = getpid();
-  pid_t child = shared->birthplace < 0 ? born_beside(shared, parent) : born_in(shared->birthplace, shared, parent);
+  pid_t child = launch->birthplace < 0 ? born_beside(launch, parent) : born_in(launch->birthplace, launch, parent);
   if (child < 0) {
-    shared->failed_step = BERTH_STEP_FORK;
-    shared->error = errno;
+    launch->failed_step = BERTH_STEP_FORK;
+    launch->error = errno;
   }
   sigprocmask(SIG_SETMASK, &before, NULL);
-  *launch = *shared;
-  munmap(shared, sizeof *shared);
   if (launch->error == 0) return child;
   if (child > 0) waitpid(child, NULL, 0);
   errno = launch->error;
@@ -232,7 +205,6 @@ void berth_rename(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 void berth_rest(const char *name) {
   berth_rename(name);
-  syscall(SYS_close_range, 3, ~0U, 0);
   default_signals_of_keeper();
   if (chdir("/") != 0) return;  // Then it is in a directory that is about to be removed, and that is harmless.
 }

@@ -12,7 +12,7 @@ struct JobProcess {
     /// begins as soon as it is no longer so.
     ///
     /// - Throws: a sentence that names the path at fault.
-    init(_ order: LaunchOrder) throws {
+    init(_ order: LaunchOrder, in group: OpenGroup) throws {
         let program = try asUser(order.user) { try Self.located(order) }
         let streams = try JobStreams(order)
         defer { streams.close() }
@@ -25,16 +25,16 @@ struct JobProcess {
             (launch.changes_user, launch.user, launch.group) = (1, user.id, user.group)
         }
         var joined = order.group.places
-        let home = order.group.birthplace.map { open($0.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) } ?? -1
-        defer { if home >= 0 { close(home) } }
-        launch.birthplace = home
-        if home >= 0 { joined.removeAll { $0.version == 2 } }
-        var process = Self.start(&launch, order, joining: joined, program: program)
-        if process < 0, home >= 0, launch.failed_step == BERTH_STEP_FORK, [EINVAL, E2BIG, ENOSYS].contains(errno) {
+        launch.birthplace = group.birthplace
+        if launch.birthplace >= 0 { joined.removeAll { $0.version == 2 } }
+        var process = try Self.start(&launch, order, joining: joined, of: group, program: program)
+        if process < 0, launch.birthplace >= 0, launch.failed_step == BERTH_STEP_FORK,
+            [EINVAL, E2BIG, ENOSYS].contains(errno)
+        {
             // An older kernel: it joins there as well.
             launch.birthplace = -1
             joined = order.group.places
-            process = Self.start(&launch, order, joining: joined, program: program)
+            process = try Self.start(&launch, order, joining: joined, of: group, program: program)
         }
         guard process > 0 else { throw Self.problem(launch, order, joining: joined, program: program, errno) }
         id = process
@@ -42,25 +42,32 @@ struct JobProcess {
     }
 
     private static func start(
-        _ launch: inout berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String
-    ) -> pid_t {
+        _ launch: inout berth_launch, _ order: LaunchOrder, joining places: [ControlGroup.Place], of group: OpenGroup,
+        program: String
+    ) throws -> pid_t {
+        let entrances = try places.map { place in
+            let entrance = group.entrance(of: place)
+            guard entrance >= 0 else { throw LaunchProblem(joining: place, errno) }
+            return entrance
+        }
         let (texts, variables) = (CStrings(order.arguments), CStrings(order.environment))
-        let entrances = CStrings(groups.map(\.entrance))
         let paths = CStrings([program, order.workingDirectory, KeeperHandle.announcement])
         let (cpus, nodes, furtherGroups) = (Binding.cpuWords(order), Binding.nodeWords(order), order.user?.groups ?? [])
-        return withExtendedLifetime((texts, variables, entrances, paths)) {
+        return withExtendedLifetime((texts, variables, paths)) {
             (cpus ?? []).withUnsafeBufferPointer { cpuWords in
                 (nodes ?? []).withUnsafeBufferPointer { nodeWords in
                     furtherGroups.withUnsafeBufferPointer { furtherGroups in
-                        (launch.path, launch.directory) = (.init(paths[0]), .init(paths[1]))
-                        (launch.announcement, launch.agent) = (.init(paths[2]), Keeper.agent)
-                        (launch.argv, launch.envp) = (.init(texts.start), .init(variables.start))
-                        (launch.groups, launch.group_count) = (entrances.constantStart, groups.count)
-                        launch.cpus = cpus == nil ? nil : cpuWords.baseAddress
-                        launch.nodes = nodes == nil ? nil : nodeWords.baseAddress
-                        launch.further_groups = furtherGroups.baseAddress
-                        launch.further_group_count = furtherGroups.count
-                        return berth_launch(&launch)
+                        entrances.withUnsafeBufferPointer { entrances in
+                            (launch.path, launch.directory) = (.init(paths[0]), .init(paths[1]))
+                            (launch.announcement, launch.agent) = (.init(paths[2]), Keeper.agent)
+                            (launch.argv, launch.envp) = (.init(texts.start), .init(variables.start))
+                            (launch.groups, launch.group_count) = (entrances.baseAddress, entrances.count)
+                            launch.cpus = cpus == nil ? nil : cpuWords.baseAddress
+                            launch.nodes = nodes == nil ? nil : nodeWords.baseAddress
+                            launch.further_groups = furtherGroups.baseAddress
+                            launch.further_group_count = furtherGroups.count
+                            return berth_launch(&launch)
+                        }
                     }
                 }
             }
@@ -73,7 +80,7 @@ struct JobProcess {
     ) -> LaunchProblem {
         switch launch.failed_step {
         case BERTH_STEP_GROUP:
-            LaunchProblem("The control group \(groups[launch.failed_group].path) cannot be joined", code)
+            LaunchProblem(joining: groups[launch.failed_group], code)
         case BERTH_STEP_ANNOUNCEMENT: LaunchProblem("The attempt has not been recorded", code)
         case BERTH_STEP_LIMIT: LaunchProblem("The memory cannot be limited", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)
@@ -125,9 +132,6 @@ private final class CStrings {
     }
 
     subscript(index: Int) -> UnsafeMutablePointer<CChar>? { start[index] }
-    var constantStart: UnsafePointer<UnsafePointer<CChar>?> {
-        UnsafeRawPointer(start).assumingMemoryBound(to: UnsafePointer<CChar>?.self)
-    }
 }
 
 /// Why no process came to be.
@@ -139,6 +143,10 @@ struct LaunchProblem: Error, CustomStringConvertible {
     init(_ sentence: String, _ code: Int32, fault: KeeperRecord.LaunchFault = .node) {
         description = code == 0 ? sentence + "." : "\(sentence): \(errorText(code))."
         self.fault = fault
+    }
+
+    init(joining place: ControlGroup.Place, _ code: Int32) {
+        self.init("The control group \(place.path) cannot be joined", code)
     }
 }
 

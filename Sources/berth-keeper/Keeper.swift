@@ -31,6 +31,7 @@ struct Keeper {
     private let lock: Int32
     /// The groups of the attempt that this process kept before, and afterwards those of this one, if another may have them.
     private(set) var keptGroup: KeptGroup?
+    private var group: OpenGroup
     /// What the groups had counted before.
     private var countedBefore = KeptGroup.Counted()
     private var groupNotes: [String] = []
@@ -52,6 +53,7 @@ struct Keeper {
         lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, berth_lock(lock) == 0 else { throw KeepingError.system("another keeper is here", errno) }
         order = try LaunchOrder(bytes: readFile("order"))
+        group = OpenGroup(order.group)
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         berth_become_subreaper()
@@ -73,7 +75,8 @@ struct Keeper {
     mutating func run(mayServeAgain: Bool) -> Bool {
         self.mayServeAgain = mayServeAgain
         keep()
-        close(lock)
+        reports.close()
+        for descriptor in [signals, alarm, lock] where descriptor >= 0 { close(descriptor) }
         return record.isFree
     }
 
@@ -84,7 +87,7 @@ struct Keeper {
             if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
             if let socket = order.warmSocket { try startWarm(from: socket) }
             if job == 0 {
-                let process = try JobProcess(order)
+                let process = try JobProcess(order, in: group)
                 job = process.id
                 take(process.binding)
             }
@@ -108,10 +111,10 @@ struct Keeper {
         if let kept = keptGroup {
             keptGroup = nil
             if let notes = kept.limit(order) {
-                (groupNotes, countedBefore) = (notes, kept.counted)
+                (group, groupNotes, countedBefore) = (kept.opened, notes, kept.counted)
                 return
             }
-            kept.group.clear(patience: 1000)
+            kept.opened.group.clear(patience: 1000)
         }
         groupNotes = try order.group.make(order.limits)
     }
@@ -262,7 +265,7 @@ struct Keeper {
         let hasKilled = Descendants.killAll(session: session, in: order.group) || stop?.isKilled == true
         hearTheRest()
         let counted = KeptGroup.Counted(
-            cpuMicroseconds: order.group.cpuMicroseconds ?? (0, 0), outOfMemoryKills: order.group.outOfMemoryKills)
+            cpuMicroseconds: group.cpuMicroseconds ?? (0, 0), outOfMemoryKills: group.outOfMemoryKills)
         let summary = summary(result, transfers, counted)
         // Without groups, what the children of later attempts use could not be told from what those of this one have.
         let isCounted = order.group.place(of: .memory) != nil && order.group.birthplace != nil
@@ -270,7 +273,7 @@ struct Keeper {
         // A process that is born in a group of version 2 in which all were killed before is killed as well, by Linux 6.18 and
         // others (cgroup_post_fork compares with the count of kills of the parent's group).
         if record.isFree, !hasKilled {
-            keptGroup = KeptGroup(order.group, order.limits, notes: groupNotes, counted: counted)
+            keptGroup = KeptGroup(group, order.limits, notes: groupNotes, counted: counted)
         }
         // An agent that takes over, or the next keeper of this attempt's name, removes what is left here.
         if keptGroup == nil, !order.group.clear(patience: 5000) {
@@ -307,7 +310,7 @@ struct Keeper {
             exitCode: result.code >= 0 ? Int(result.code) : nil,
             signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
             endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: cpu.user, systemCPUMicroseconds: cpu.system,
-            peakMemoryBytes: order.group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
+            peakMemoryBytes: group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
             readBytes: transfers.read, writtenBytes: transfers.written,
             suspendedMilliseconds: BootClock.now.suspension(since: start))
     }

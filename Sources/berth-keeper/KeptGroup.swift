@@ -3,7 +3,7 @@ import BerthKeeping
 /// The control groups of a keeper's last attempt, kept for its next one: to make them takes the kernel longer than anything
 /// else that a short attempt needs.
 struct KeptGroup {
-    let group: ControlGroup
+    let opened: OpenGroup
     private let limits: ControlGroup.Limits
     /// What the kernel would not take of them.
     private let notes: [String]
@@ -16,9 +16,9 @@ struct KeptGroup {
     }
 
     /// - Returns: nil where the groups are not fit for another attempt.
-    init?(_ group: ControlGroup, _ limits: ControlGroup.Limits, notes: [String], counted: Counted) {
-        guard group.becomeNew() else { return nil }
-        (self.group, self.limits, self.notes, self.counted) = (group, limits, notes, counted)
+    init?(_ opened: OpenGroup, _ limits: ControlGroup.Limits, notes: [String], counted: Counted) {
+        guard opened.becomeNew() else { return nil }
+        (self.opened, self.limits, self.notes, self.counted) = (opened, limits, notes, counted)
     }
 
     /// Sets other limits, where they are others.
@@ -26,13 +26,13 @@ struct KeptGroup {
     /// - Returns: limits that the kernel would not take, a sentence each; nil where other groups must be made.
     func limit(_ order: LaunchOrder) -> [String]? {
         let wanted = order.limits
-        guard order.group == group else { return nil }
+        guard order.group == opened.group else { return nil }
         if wanted == limits { return notes }
         // What has a limit cannot be had without one again, and memory has two, which change in an order of their own.
         guard wanted.memoryBytes == limits.memoryBytes, wanted.processes == limits.processes,
             wanted.refusedDevices == limits.refusedDevices, wanted.cpus.isEmpty == limits.cpus.isEmpty,
             wanted.numaNodes.isEmpty == limits.numaNodes.isEmpty
         else { return nil }
-        return group.limit(wanted)
+        return opened.group.limit(wanted)
     }
 }

@@ -104,6 +104,8 @@ struct ReportFile {
         size += entry.count
         writeAll(entry, to: descriptor)
     }
+
+    func close() { if descriptor >= 0 { Glibc.close(descriptor) } }
 }
 
 /// The two things a job says that cannot wait for the agent.

@@ -25,7 +25,7 @@ func keepAll() throws {
     guard let first = try directory() else { return }
     var (directory, keptGroup) = (first.path, KeptGroup?.none)
     defer {
-        keptGroup?.group.clear(patience: 1000)
+        keptGroup?.opened.group.clear(patience: 1000)
         KeeperHandle.leave(Keeper.agent)
     }
     while true {

@@ -132,6 +132,21 @@ final class KeeperReuseTests {
         #expect(fourth.record.notes == [])
     }
 
+    @Test func `a keeper holds nothing open of the attempts before`() throws {
+        func descriptors(after script: String) throws -> Int {
+            let record = try kept(script) {
+                $0.cpus = [0]
+                $0.timeLimitMilliseconds = 60_000
+            }.record
+            // It is called so again when it has done with the attempt.
+            while try readFile("/proc/\(record.keeper.id)/comm") != Array("keeper\n".utf8) { usleep(1000) }
+            return try FileManager.default.contentsOfDirectory(atPath: "/proc/\(record.keeper.id)/fd").count
+        }
+        let first = try descriptors(after: "true")
+        for _ in 0..<10 { _ = try kept("true") }
+        #expect(try descriptors(after: "exit 3") == first)
+    }
+
     @Test func `what an attempt has left is gone before the next one begins`() throws {
         _ = try kept("setsid sh -c 'trap \"\" TERM HUP; while :; do sleep 1; done' & echo $! > left")
         let second = try kept("kill -0 $(cat left) 2>/dev/null && echo lives || echo gone")

@@ -31,9 +31,9 @@ struct berth_launch {
   // A version 2 control group's directory in which the process is born (CLONE_INTO_CGROUP, clone3(2)), or -1. Joining one
   // afterwards waits for a grace period of the kernel, about 10 ms; being born there does not.
   int birthplace;
-  // Files that the process writes `0` to so as to join a group, in this order: of version 1, `tasks`, which does not wait
-  // either for a process that moves itself.
-  const char *const *groups;
+  // Open files that the process writes `0` to so as to join a group, in this order: of version 1, `tasks`, which does not
+  // wait either for a process that moves itself.
+  const int *groups;
   size_t group_count;
 
   // PUs and NUMA nodes as bitmaps of BERTH_MAX_CPUS and BERTH_MAX_NODES bits; NULL binds to none. `memory_mode` as in
@@ -83,7 +83,7 @@ pid_t berth_fork(void);
 // all others but standard error: 0, or -1 with errno set. None of the first three may be closed before.
 int berth_settle(const char *name, int standard_input, int standard_output);
 // Makes a process that has done its work one that waits for more: named so, in the root directory, with default signal
-// handlers, an empty mask, and no descriptor but the first three.
+// handlers and an empty mask.
 void berth_rest(const char *name);
 // Names the process in lists.
 void berth_rename(const char *name);
