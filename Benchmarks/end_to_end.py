@@ -12,6 +12,7 @@ between, so that ratios hold on a machine that is slow today. Quote medians and 
 import argparse
 import http.client
 import json
+import math
 import os
 import platform
 import socket
@@ -158,8 +159,27 @@ def start_latencies(berth, count):
     return latencies
 
 
+def disk_latencies(folder, count):
+    """Milliseconds that the disk takes to make a page of a file durable: what no acknowledged submission can be faster than."""
+    path = os.path.join(folder, "pages")
+    file = os.open(path, os.O_RDWR | os.O_CREAT)
+    page = os.urandom(8192)
+    latencies = []
+    for number in range(count):
+        os.pwrite(file, page, number % 256 * len(page))
+        latencies.append(timed(lambda: os.fdatasync(file)) * 1000)
+    os.close(file)
+    os.unlink(path)
+    return latencies
+
+
 def percentile(values, part):
-    return sorted(values)[min(len(values) - 1, int(len(values) * part))]
+    """The smallest value that so large a part of all is not above."""
+    return sorted(values)[max(0, math.ceil(len(values) * part) - 1)]
+
+
+def median_and_p99(values):
+    return {"median": round(statistics.median(values), 2), "p99": round(percentile(values, 0.99), 2)}
 
 
 def measure(programs, runs):
@@ -183,12 +203,10 @@ def measure(programs, runs):
         result["ratioToXargs"] = round(statistics.median(b / a for a, b in zip(arrays, parallel)), 3)
         result["daemonMillisecondsPerTask"] = round(used * 1000 / (runs * count), 2)
         result["submissionsPerSecond"] = round(submissions(berth, 500), 1)
-        calls = [timed(lambda: berth.run("submit", "--hold", "--", "true")) for _ in range(100)]
-        result["submitCallMilliseconds"] = {
-            "median": round(statistics.median(calls) * 1000, 1), "p99": round(percentile(calls, 0.99) * 1000, 1)}
-        latencies = start_latencies(berth, 100)
-        result["submissionToFirstInstructionMilliseconds"] = {
-            "median": round(statistics.median(latencies), 2), "p99": round(percentile(latencies, 0.99), 2)}
+        result["submitCallMilliseconds"] = median_and_p99(
+            [timed(lambda: berth.run("submit", "--hold", "--", "true")) * 1000 for _ in range(100)])
+        result["submissionToFirstInstructionMilliseconds"] = median_and_p99(start_latencies(berth, 300))
+        result["diskMilliseconds"] = median_and_p99(disk_latencies(berth.state, 300))
     finally:
         berth.stop()
     return result
