@@ -66,80 +66,51 @@ public struct IllegalTransition: Error, Equatable, CustomStringConvertible {
     public var description: String { "The event \(event) cannot be applied: \(problem)." }
 }
 
-/// The queues of a cluster, and how their jobs are ordered.
-public struct ClusterConfiguration: Hashable, Sendable, Codable {
-    /// In the order of the configuration file.
-    public var queues: [Queue]
-    public var defaultQueue: String
-    public var planning: PlanningConfiguration
-    public var failures: FailureLimits
-
-    public init(
-        queues: [Queue] = Queue.shipped, defaultQueue: String = "batch",
-        planning: PlanningConfiguration = PlanningConfiguration(), failures: FailureLimits = FailureLimits()
-    ) {
-        self.queues = queues
-        self.defaultQueue = defaultQueue
-        self.planning = planning
-        self.failures = failures
+extension ClusterEvent {
+    /// The event's kind, as it stands in the journal: `attemptEnded`.
+    public var name: String {
+        switch self {
+        case .configured: "configured"
+        case .submitted: "submitted"
+        case .foreseen: "foreseen"
+        case .reopened: "reopened"
+        case .held: "held"
+        case .released: "released"
+        case .jobsHeld: "jobsHeld"
+        case .familyReleased: "familyReleased"
+        case .started: "started"
+        case .launched: "launched"
+        case .reported: "reported"
+        case .stopping: "stopping"
+        case .memberEnded: "memberEnded"
+        case .attemptEnded: "attemptEnded"
+        case .tasksEnded: "tasksEnded"
+        case .nodeJoined: "nodeJoined"
+        case .nodeReturned: "nodeReturned"
+        case .nodeLost: "nodeLost"
+        case .nodeFaulted: "nodeFaulted"
+        case .nodeDrained: "nodeDrained"
+        case .nodeUndrained: "nodeUndrained"
+        case .staleAttemptEnded: "staleAttemptEnded"
+        }
     }
 
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: CodingKeys.self)
-        queues = try container.decode([Queue].self, forKey: .queues)
-        defaultQueue = try container.decode(String.self, forKey: .defaultQueue)
-        // Journals from before it could be set do not have it.
-        planning =
-            try container.decodeIfPresent(PlanningConfiguration.self, forKey: .planning) ?? PlanningConfiguration()
-        failures = try container.decodeIfPresent(FailureLimits.self, forKey: .failures) ?? FailureLimits()
+    /// The job it is about, if it is about one.
+    public var job: Job.ID? {
+        switch self {
+        case .submitted(let submission), .reopened(let submission, by: _): submission.id
+        case .held(let job, by: _), .released(let job, by: _), .tasksEnded(let job, _, _, by: _),
+            .foreseen(let job, _):
+            job
+        case .started(let attempt, _): attempt.id.task.job
+        case .launched(let attempt, _), .reported(let attempt, _), .stopping(let attempt, _, by: _),
+            .memberEnded(let attempt, _, _), .attemptEnded(let attempt, _, then: _),
+            .staleAttemptEnded(let attempt, _, _):
+            attempt.task.job
+        case .jobsHeld(let jobs, _) where jobs.count == 1: jobs.first
+        case .jobsHeld, .familyReleased, .configured, .nodeJoined, .nodeReturned, .nodeLost, .nodeFaulted, .nodeDrained,
+            .nodeUndrained:
+            nil
+        }
     }
-
-    public func queue(_ name: String) -> Queue? { queues.first { $0.name == name } }
-}
-
-/// A named class of jobs.
-public struct Queue: Hashable, Sendable, Codable {
-    public var name: String
-    /// Jobs of a higher tier are looked at first.
-    public var tier: Int
-    /// Whether its jobs may be stopped for others; they are told ahead and run again later.
-    public var isPreemptible: Bool
-    /// Which nodes it may use; nil means all.
-    public var nodes: Expression?
-    /// Most tasks at a time that hold resources, for all and for each user.
-    public var maximumRunning: Int?
-    public var maximumRunningPerUser: Int?
-    public var maximumRunningPerProject: Int?
-    /// A job that runs is not preempted before it has run so long.
-    public var minimumRunTime: Duration { minimumRunMicroseconds.map { .microseconds($0) } ?? .zero }
-    private var minimumRunMicroseconds: Int64?
-    /// Longest time limit a job may ask for, and the limit of those that ask for none.
-    @OptionalMicroseconds public var maximumTime: Duration?
-    @OptionalMicroseconds public var defaultTime: Duration?
-    /// Longest time between notice and kill a job may ask for.
-    @Microseconds public var maximumGrace: Duration
-
-    public init(
-        name: String, tier: Int, isPreemptible: Bool = false, nodes: Expression? = nil, maximumRunning: Int? = nil,
-        maximumRunningPerUser: Int? = nil, maximumRunningPerProject: Int? = nil, minimumRunTime: Duration = .zero,
-        maximumTime: Duration? = nil, defaultTime: Duration? = nil, maximumGrace: Duration = .seconds(600)
-    ) {
-        self.name = name
-        self.tier = tier
-        self.isPreemptible = isPreemptible
-        self.nodes = nodes
-        self.maximumRunning = maximumRunning
-        self.maximumRunningPerUser = maximumRunningPerUser
-        self.maximumRunningPerProject = maximumRunningPerProject
-        minimumRunMicroseconds = minimumRunTime == .zero ? nil : minimumRunTime.microseconds
-        self.maximumTime = maximumTime
-        self.defaultTime = defaultTime
-        self.maximumGrace = maximumGrace
-    }
-
-    /// What a cluster has that configures none.
-    public static let shipped = [
-        Queue(name: "urgent", tier: 100), Queue(name: "batch", tier: 50),
-        Queue(name: "spot", tier: 10, isPreemptible: true),
-    ]
 }
