@@ -113,7 +113,6 @@ public enum TopologyError: Error, Equatable {
     case tooDeep
     case unreadable(String)
     case unknownFormat(version: String)
-    case noFile(path: String, problem: String)
 }
 
 extension TopologyError: CustomStringConvertible {
@@ -131,7 +130,6 @@ extension TopologyError: CustomStringConvertible {
         case .unknownFormat(let version):
             "The topology file has hwloc's XML format \(version); this hwloc (\(Topology.hwlocVersion)) reads 1.x and 2.x. "
                 + "Export it with lstopo --export-xml-flags v2."
-        case .noFile(let path, let problem): "\(path) cannot be read: \(problem)."
         }
     }
 }

@@ -58,8 +58,7 @@ struct Client {
     private static func token(_ directory: StateDirectory) -> String? {
         let environment = ProcessInfo.processInfo.environment
         let file = environment["BERTH_TOKEN_FILE"] ?? directory.tokenFile
-        return environment["BERTH_TOKEN"]
-            ?? (try? String(contentsOfFile: file, encoding: .utf8))?.trimmingCharacters(in: .whitespacesAndNewlines)
+        return environment["BERTH_TOKEN"] ?? InputFile.token(in: file)
     }
 
     /// Asks again and again while the controller cannot be reached, as it is while it is upgraded; for those who wait

@@ -122,6 +122,22 @@ import Testing
         #expect(try berth("topology", "--synthetic", "nonsense", environment: elsewhere).code == 2)
     }
 
+    @Test func `what a pipe brings is read to its end, however it comes`() throws {
+        let pipe = berth.work + "/job"
+        #expect(mkfifo(pipe, 0o600) == 0)
+
+        let asked = try berth.start(["whatif", "--submit", pipe, "--json"])
+        let end = try #require(FileHandle(forWritingAtPath: pipe))
+        for part in ["name: wide\ncommand: [\"true\"]\n", "resources:\n  cpus: 2\n"] {
+            try end.write(contentsOf: Data(part.utf8))
+            usleep(20_000)
+        }
+        try end.close()
+
+        let result = try asked.ended()
+        #expect(result.code == 0 && result.output.contains("wide"), "\(result)")
+    }
+
     @Test func `listings show the columns that were asked for`() throws {
         try berth("run", "--name", "one", "--", "true")
 

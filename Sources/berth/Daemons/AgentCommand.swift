@@ -71,13 +71,13 @@ struct AgentCommand: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         if let token = token ?? environment["BERTH_TOKEN"] { return token }
         let file = settings.tokenFile ?? environment["BERTH_TOKEN_FILE"] ?? directory.tokenFile
-        guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+        guard let token = InputFile.token(in: file) else {
             throw Failure(
                 2,
                 "There is no token in \(file). Copy the controller's (the file token in its state directory), or use --token."
             )
         }
-        return text.trimmingCharacters(in: .whitespacesAndNewlines)
+        return token
     }
 
     private func emulatedAgents(
@@ -101,7 +101,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     private func model(_ description: String?) throws -> LocalNode.Model {
         guard let description else { return .thisMachine }
-        if let bytes = FileManager.default.contents(atPath: description) { return .xml(Array(bytes)) }
+        if let bytes = try? InputFile.bytes(of: description, upTo: InputFile.largestTopology) { return .xml(bytes) }
         guard description.contains(":") else { throw Failure(2, "The topology file \(description) cannot be read.") }
         return .synthetic(description)
     }

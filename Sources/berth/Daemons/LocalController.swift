@@ -82,8 +82,6 @@ func daemonLogger(_ name: String, level: String) throws -> Logger {
 
 /// Reads a configuration file; its mistakes are the user's.
 func readConfiguration<Value>(_ file: String, _ read: ([UInt8]) throws -> Value) throws -> Value {
-    guard let data = FileManager.default.contents(atPath: file) else {
-        throw Failure(2, "The configuration \(file) cannot be read: \(String(cString: strerror(errno))).")
-    }
-    do { return try read(Array(data)) } catch let error as DescriptionError { throw Failure(2, error.description) }
+    let bytes = try InputFile.bytes(of: file, upTo: Document.largestSize)
+    do { return try read(bytes) } catch let error as DescriptionError { throw Failure(2, error.description) }
 }

@@ -39,12 +39,15 @@ struct TopologyCommand: AsyncParsableCommand {
     }
 
     private func described() throws -> (name: String, inventory: Inventory)? {
+        let bytes = try file.map { file throws(Failure) in
+            try InputFile.bytes(of: file, upTo: InputFile.largestTopology)
+        }
         do throws(TopologyError) {
-            switch (file, synthetic) {
-            case (let file?, nil):
+            switch (file, bytes, synthetic) {
+            case (let file?, let bytes?, nil):
                 let name = file.split(separator: "/").last.map(String.init) ?? file
-                return (name, try Topology(xml: Self.bytes(of: file)).inventory())
-            case (nil, let synthetic?): return (synthetic, try Topology(synthetic: synthetic).inventory())
+                return (name, try Topology(xml: bytes).inventory())
+            case (nil, nil, let synthetic?): return (synthetic, try Topology(synthetic: synthetic).inventory())
             default: break
             }
         } catch {
@@ -52,13 +55,6 @@ struct TopologyCommand: AsyncParsableCommand {
         }
         guard file == nil || synthetic == nil else { throw Failure(2, "--file and --synthetic do not go together.") }
         return nil
-    }
-
-    private static func bytes(of file: String) throws(TopologyError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: file) else {
-            throw .noFile(path: file, problem: String(cString: strerror(errno)))
-        }
-        return Array(data)
     }
 
     private func show(_ machines: [TopologyDrawing.Machine]) throws {

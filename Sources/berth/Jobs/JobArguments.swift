@@ -175,20 +175,15 @@ struct SubmissionArguments: ParsableArguments {
     }
 
     private static func bytes(of file: String) throws -> [UInt8] {
-        let path = file == "-" ? "/dev/stdin" : file
-        guard let handle = FileHandle(forReadingAtPath: path) else {
-            let hint = errno == ENOENT && !file.contains(".") ? " To run a program, write it after --." : ""
-            throw Failure(2, "\(file) cannot be read: \(String(cString: strerror(errno))).\(hint)")
+        let bytes: [UInt8]
+        do { bytes = try InputFile.bytes(of: file, upTo: Document.largestSize) } catch {
+            let isProgram = !file.contains(".") && !FileManager.default.fileExists(atPath: file)
+            throw isProgram ? Failure(2, error.description + " To run a program, write it after --.") : error
         }
-        defer { try? handle.close() }
-        // One byte more than is allowed tells that it is too large.
-        guard let data = try? handle.read(upToCount: Document.largestSize + 1) else {
-            throw Failure(2, "\(file) cannot be read: it is no file of text.")
-        }
-        if data.count > Document.largestSize {
+        guard bytes.count <= Document.largestSize else {
             throw Failure(2, "\(file) is larger than a description can be (\(Document.largestSize) bytes).")
         }
-        return Array(data)
+        return bytes
     }
 
     private func apply(

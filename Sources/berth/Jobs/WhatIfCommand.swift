@@ -27,8 +27,8 @@ struct WhatIfCommand: AsyncParsableCommand {
         var table = Table(["JOB", "NAME", "USER", "NOW EXPECTED", "THEN", "CHANGE"])
         for change in answer.jobs where change.direction != "same" {
             table.add([
-                change.job, change.name, change.user, Self.text(change.before), Self.text(change.after),
-                Self.text(change),
+                change.job, change.name, change.user, change.direction == "new" ? "-" : Self.text(change.before),
+                Self.text(change.after), Self.text(change),
             ])
         }
         if answer.jobs.contains(where: { $0.direction != "same" }) { try table.print() }
@@ -92,10 +92,7 @@ struct WhatIfCommand: AsyncParsableCommand {
         }
     }
 
-    private static func bytes(of file: String) throws -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: file == "-" ? "/dev/stdin" : file) else {
-            throw Failure(2, "\(file) cannot be read.")
-        }
-        return Array(data)
+    private static func bytes(of file: String) throws(Failure) -> [UInt8] {
+        try InputFile.bytes(of: file, upTo: InputFile.largestTopology)
     }
 }
