@@ -34,8 +34,8 @@ struct Holdings: Sendable {
         }
     }
 
-    /// The lowest tier with an attempt that may be stopped for others, or was: until all of them are gone, each plan keeps the
-    /// place of those that are gone already for whom they were stopped.
+    /// The lowest tier with an attempt of a preemptible queue. One that is stopping counts until it has gone: until then each
+    /// plan must find, and keep, the place for which others were stopped. The same holds of those that borrow.
     var lowestPreemptibleTier: Int? { preemptibleByTier.keys.min() }
     var hasBorrowers: Bool { borrowers > 0 }
 

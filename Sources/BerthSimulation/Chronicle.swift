@@ -14,7 +14,7 @@ package struct Chronicle: Sendable {
     private var live: [UInt64: Attempt] = [:]
     /// Who waits behind whom for what that one holds.
     private var waiting: [AttemptID: [AttemptID]] = [:]
-    /// How often each task was stopped for others. In a day of these clusters none is so often that it could be by chance.
+    /// How often each task was stopped for others. More than this in a simulated day is no chance.
     private var preemptions: [TaskID: Int] = [:]
     private static let mostPreemptions = 100
 

@@ -1,7 +1,8 @@
 /// A topology export from outside, checked before a parser sees it: hwloc's own XML parser crashes on deep nesting,
 /// libxml expands entities, and neither says why it refuses a file.
-struct TopologyXML {
-    static let largestSize = 16 << 20
+public struct TopologyXML {
+    /// In bytes.
+    public static let largestSize = 16 << 20
     static let greatestDepth = 256
 
     let bytes: [UInt8]

@@ -12,7 +12,7 @@ struct JobProcess {
     /// begins as soon as it is no longer so.
     ///
     /// - Throws: a sentence that names the path at fault.
-    init(_ order: LaunchOrder, in group: OpenGroup) throws {
+    init(_ order: LaunchOrder, in opened: OpenGroup) throws {
         let program = try asUser(order.user) { try Self.located(order) }
         let streams = try JobStreams(order)
         defer { streams.close() }
@@ -25,28 +25,28 @@ struct JobProcess {
             (launch.changes_user, launch.user, launch.group) = (1, user.id, user.group)
         }
         var joined = order.group.places
-        launch.birthplace = group.birthplace
+        launch.birthplace = opened.birthplace
         if launch.birthplace >= 0 { joined.removeAll { $0.version == 2 } }
-        var process = try Self.start(&launch, order, joining: joined, of: group, program: program)
+        var process = try Self.start(&launch, order, joining: joined, of: opened, program: program)
         if process < 0, launch.birthplace >= 0, launch.failed_step == BERTH_STEP_FORK,
-            [EINVAL, E2BIG, ENOSYS].contains(errno)
+            [EINVAL, E2BIG, ENOSYS].contains(launch.error)
         {
-            // An older kernel: it joins there as well.
+            // It cannot be born there here, and joins as well.
             launch.birthplace = -1
             joined = order.group.places
-            process = try Self.start(&launch, order, joining: joined, of: group, program: program)
+            process = try Self.start(&launch, order, joining: joined, of: opened, program: program)
         }
-        guard process > 0 else { throw Self.problem(launch, order, joining: joined, program: program, errno) }
+        guard process > 0 else { throw Self.problem(launch, order, joining: joined, program: program) }
         id = process
         binding = Binding(order, granted: launch)
     }
 
     private static func start(
-        _ launch: inout berth_launch, _ order: LaunchOrder, joining places: [ControlGroup.Place], of group: OpenGroup,
+        _ launch: inout berth_launch, _ order: LaunchOrder, joining places: [ControlGroup.Place], of opened: OpenGroup,
         program: String
     ) throws -> pid_t {
         let entrances = try places.map { place in
-            let entrance = group.entrance(of: place)
+            let entrance = opened.entrance(of: place)
             guard entrance >= 0 else { throw LaunchProblem(joining: place, errno) }
             return entrance
         }
@@ -75,12 +75,11 @@ struct JobProcess {
     }
 
     private static func problem(
-        _ launch: berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String,
-        _ code: Int32
+        _ launch: berth_launch, _ order: LaunchOrder, joining groups: [ControlGroup.Place], program: String
     ) -> LaunchProblem {
-        switch launch.failed_step {
-        case BERTH_STEP_GROUP:
-            LaunchProblem(joining: groups[launch.failed_group], code)
+        let code = launch.error
+        return switch launch.failed_step {
+        case BERTH_STEP_GROUP: LaunchProblem(joining: groups[launch.failed_group], code)
         case BERTH_STEP_ANNOUNCEMENT: LaunchProblem("The attempt has not been recorded", code)
         case BERTH_STEP_LIMIT: LaunchProblem("The memory cannot be limited", code)
         case BERTH_STEP_USER: LaunchProblem("User \(order.user?.id ?? 0) cannot be become", code)

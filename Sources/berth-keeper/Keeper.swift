@@ -31,7 +31,7 @@ struct Keeper {
     private let lock: Int32
     /// The groups of the attempt that this process kept before, and afterwards those of this one, if another may have them.
     private(set) var keptGroup: KeptGroup?
-    private var group: OpenGroup
+    private var opened: OpenGroup
     /// What the groups had counted before.
     private var countedBefore = KeptGroup.Counted()
     private var groupNotes: [String] = []
@@ -53,7 +53,7 @@ struct Keeper {
         lock = open("lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0, berth_lock(lock) == 0 else { throw KeepingError.system("another keeper is here", errno) }
         order = try LaunchOrder(bytes: readFile("order"))
-        group = OpenGroup(order.group)
+        opened = OpenGroup(order.group)
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
         berth_become_subreaper()
@@ -87,7 +87,7 @@ struct Keeper {
             if let path = order.socketPath { jobSocket = try ListeningSocket(path: path, owner: order.user) }
             if let socket = order.warmSocket { try startWarm(from: socket) }
             if job == 0 {
-                let process = try JobProcess(order, in: group)
+                let process = try JobProcess(order, in: opened)
                 job = process.id
                 take(process.binding)
             }
@@ -111,7 +111,7 @@ struct Keeper {
         if let kept = keptGroup {
             keptGroup = nil
             if let notes = kept.limit(order) {
-                (group, groupNotes, countedBefore) = (kept.opened, notes, kept.counted)
+                (opened, groupNotes, countedBefore) = (kept.opened, notes, kept.counted)
                 return
             }
             kept.opened.group.clear(patience: 1000)
@@ -147,7 +147,8 @@ struct Keeper {
                 $0.version == 2 && $0.controllers.isEmpty && order.refusedDevices.isEmpty
             }
             let group = ControlGroup(places: order.group.places.filter { !bare.contains($0) })
-            let process = try WarmProcess(order, in: group.places.isEmpty ? order.group : group, socket: socket)
+            let joined = OpenGroup(group.places.isEmpty ? order.group : group)
+            let process = try WarmProcess(order, in: joined, socket: socket)
             (warm, job) = (process, process.id)
             take(process.binding)
             if !group.places.isEmpty { ControlGroup(places: bare).remove() }
@@ -265,7 +266,7 @@ struct Keeper {
         let hasKilled = Descendants.killAll(session: session, in: order.group) || stop?.isKilled == true
         hearTheRest()
         let counted = KeptGroup.Counted(
-            cpuMicroseconds: group.cpuMicroseconds ?? (0, 0), outOfMemoryKills: group.outOfMemoryKills)
+            cpuMicroseconds: opened.cpuMicroseconds, outOfMemoryKills: opened.outOfMemoryKills)
         let summary = summary(result, transfers, counted)
         // Without groups, what the children of later attempts use could not be told from what those of this one have.
         let isCounted = order.group.place(of: .memory) != nil && order.group.birthplace != nil
@@ -273,7 +274,7 @@ struct Keeper {
         // A process that is born in a group of version 2 in which all were killed before is killed as well, by Linux 6.18 and
         // others (cgroup_post_fork compares with the count of kills of the parent's group).
         if record.isFree, !hasKilled {
-            keptGroup = KeptGroup(group, order.limits, notes: groupNotes, counted: counted)
+            keptGroup = KeptGroup(opened, order.limits, notes: groupNotes, counted: counted)
         }
         // An agent that takes over, or the next keeper of this attempt's name, removes what is left here.
         if keptGroup == nil, !order.group.clear(patience: 5000) {
@@ -297,20 +298,16 @@ struct Keeper {
         // What came out of a warm slot is no child of this process, and its usage comes with its end.
         var usage = result
         if warm == nil { berth_children_usage(&usage) }
-        let before = countedBefore.cpuMicroseconds
-        let cpu =
-            order.group.birthplace == nil
-            ? (user: usage.user_microseconds, system: usage.system_microseconds)
-            : (
-                user: counted.cpuMicroseconds.user - before.user,
-                system: counted.cpuMicroseconds.system - before.system
-            )
+        var cpu = (user: usage.user_microseconds, system: usage.system_microseconds)
+        if let before = countedBefore.cpuMicroseconds, let after = counted.cpuMicroseconds {
+            cpu = (after.user - before.user, after.system - before.system)
+        }
         return KeeperRecord.Ended(
             cause: cause(result, outOfMemoryKills: counted.outOfMemoryKills - countedBefore.outOfMemoryKills),
             exitCode: result.code >= 0 ? Int(result.code) : nil,
             signal: result.signal != 0 ? Int(result.signal) : nil, stopReason: stop?.reason,
             endMicroseconds: wallClockMicroseconds(), userCPUMicroseconds: cpu.user, systemCPUMicroseconds: cpu.system,
-            peakMemoryBytes: group.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
+            peakMemoryBytes: opened.peakMemoryBytes ?? usage.peak_kilobytes * 1024,
             readBytes: transfers.read, writtenBytes: transfers.written,
             suspendedMilliseconds: BootClock.now.suspension(since: start))
     }

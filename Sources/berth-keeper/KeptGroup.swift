@@ -11,13 +11,14 @@ struct KeptGroup {
     let counted: Counted
 
     struct Counted {
-        var cpuMicroseconds: (user: Int64, system: Int64) = (0, 0)
+        /// nil where the groups do not tell.
+        var cpuMicroseconds: (user: Int64, system: Int64)? = (0, 0)
         var outOfMemoryKills: Int64 = 0
     }
 
     /// - Returns: nil where the groups are not fit for another attempt.
     init?(_ opened: OpenGroup, _ limits: ControlGroup.Limits, notes: [String], counted: Counted) {
-        guard opened.becomeNew() else { return nil }
+        guard counted.cpuMicroseconds != nil, opened.becomeNew() else { return nil }
         (self.opened, self.limits, self.notes, self.counted) = (opened, limits, notes, counted)
     }
 
@@ -28,8 +29,9 @@ struct KeptGroup {
         let wanted = order.limits
         guard order.group == opened.group else { return nil }
         if wanted == limits { return notes }
-        // What has a limit cannot be had without one again, and memory has two, which change in an order of their own.
-        guard wanted.memoryBytes == limits.memoryBytes, wanted.processes == limits.processes,
+        // What has a limit cannot be had without one again, and memory has two, which change in an order of their own; and of
+        // what was not taken nobody knows whether it would be now.
+        guard notes.isEmpty, wanted.memoryBytes == limits.memoryBytes, wanted.processes == limits.processes,
             wanted.refusedDevices == limits.refusedDevices, wanted.cpus.isEmpty == limits.cpus.isEmpty,
             wanted.numaNodes.isEmpty == limits.numaNodes.isEmpty
         else { return nil }

@@ -11,7 +11,9 @@ final class OpenGroup {
 
     deinit { for descriptor in descriptors.values { close(descriptor) } }
 
-    /// - Returns: -1 with errno set where the file cannot be opened.
+    /// Opens a file, at the first time, with the flags that it is asked for then.
+    ///
+    /// - Returns: -1 with errno set where it cannot be opened.
     private func descriptor(_ path: String, _ flags: Int32) -> Int32 {
         if let known = descriptors[path] { return known }
         let opened = open(path, flags | O_CLOEXEC)

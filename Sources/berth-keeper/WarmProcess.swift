@@ -24,19 +24,18 @@ struct WarmProcess {
 
     /// Starts the order's job from the slot that listens at `socket`.
     ///
-    /// - Parameter group: exists.
+    /// - Parameter opened: groups that exist.
     /// - Throws: `SlotProblem`, or as `JobProcess` does what is wrong with the order itself.
-    init(_ order: LaunchOrder, in group: ControlGroup, socket: String) throws {
+    init(_ order: LaunchOrder, in opened: OpenGroup, socket: String) throws {
         let streams = try JobStreams(order)
         defer { streams.close() }
-        let entrances = try Self.entrances(of: group)
-        defer { for entrance in entrances { close(entrance) } }
+        let entrances = try Self.entrances(of: opened)
         let connection = try Self.connection(to: socket, of: order)
         do {
             let line = WarmRequest(order, groupCount: entrances.count).line
             try Self.send(line, [streams.input, streams.output, streams.error] + entrances, to: connection)
             id = try Self.process(of: order, on: connection)
-            try Self.check(id, isIn: group)
+            try Self.check(id, isIn: opened.group)
             if berth_limit_data(id, UInt64(max(0, order.dataLimitBytes ?? 0))) != 0 {
                 throw SlotProblem(description: "the memory of process \(id) cannot be limited: \(errorText(errno))")
             }
@@ -101,9 +100,9 @@ struct WarmProcess {
 
     /// The files that the process joins its groups by. The right to do so is the keeper's, who opens them (cgroups(7)): the
     /// process is another user's.
-    private static func entrances(of group: ControlGroup) throws -> [Int32] {
-        try group.places.map { place in
-            let file = open(place.entrance, O_WRONLY | O_CLOEXEC)
+    private static func entrances(of opened: OpenGroup) throws -> [Int32] {
+        try opened.group.places.map { place in
+            let file = opened.entrance(of: place)
             guard file >= 0 else {
                 throw SlotProblem(description: "\(place.entrance) cannot be written: \(errorText(errno))")
             }

@@ -12,7 +12,15 @@ private let isolation: Isolation = {
 /// Whether keepers can keep several attempts here: their groups must count what each has used.
 private let canReuse =
     PoolStage.keeper != nil && isolation.limits(.memory) && isolation.bases.contains { $0.version == 2 }
-private let keepsGroups = canReuse && isolation.bases.contains { $0.version == 1 && $0.controllers.contains(.memory) }
+/// In version 2 the most memory is counted anew for who can write in `memory.peak`.
+private let keepsGroups =
+    canReuse
+    && isolation.bases.contains { base in
+        guard base.controllers.contains(.memory), base.version == 2 else { return base.controllers.contains(.memory) }
+        let peak = open(base.path + "/memory.peak", O_RDWR | O_CLOEXEC)
+        defer { if peak >= 0 { close(peak) } }
+        return peak >= 0
+    }
 
 /// Keepers that keep one attempt after the other.
 @Suite(.enabled(if: canReuse, "There is no berth-keeper, or no control group that measures."))

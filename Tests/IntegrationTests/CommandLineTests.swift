@@ -127,15 +127,29 @@ import Testing
         #expect(mkfifo(pipe, 0o600) == 0)
 
         let asked = try berth.start(["whatif", "--submit", pipe, "--json"])
-        let end = try #require(FileHandle(forWritingAtPath: pipe))
-        for part in ["name: wide\ncommand: [\"true\"]\n", "resources:\n  cpus: 2\n"] {
-            try end.write(contentsOf: Data(part.utf8))
-            usleep(20_000)
+        // It can be opened for writing alone as soon as somebody reads.
+        var end: Int32 = -1
+        try eventually("\(asked) opens the pipe") {
+            end = open(pipe, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
+            return end >= 0
         }
-        try end.close()
+        let writer = FileHandle(fileDescriptor: end, closeOnDealloc: true)
+        for part in ["name: wide\ncommand: [\"true\"]\n", "resources:\n  cpus: 2\n"] {
+            try writer.write(contentsOf: Data(part.utf8))
+        }
+        try writer.close()
 
         let result = try asked.ended()
         #expect(result.code == 0 && result.output.contains("wide"), "\(result)")
+    }
+
+    @Test func `an empty file is read, and a directory or what is too large is refused by name`() throws {
+        #expect(try berth("topology", "--file", "/dev/null").errors.contains("it is empty"))
+        #expect(try berth("submit", berth.work).errors.contains("cannot be read: Is a directory"))
+        let large = try berth.write(String(repeating: "# \n", count: 400_000), to: "large.yaml")
+        #expect(try berth("submit", large).errors.contains("large.yaml is larger than 1 MiB"))
+        let other = try Installation()
+        try other.up("--controller-config", "/dev/null", "--agent-config", "/dev/null")
     }
 
     @Test func `listings show the columns that were asked for`() throws {

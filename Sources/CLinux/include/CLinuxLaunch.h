@@ -73,8 +73,8 @@ struct berth_launch {
 
 // Starts the program in a session of its own, with default signal handlers, an empty mask and no other descriptor than
 // the three streams. The new process itself joins the groups, so nothing of it ever ran outside. Returns the process
-// (whose program has begun), or -1 with errno and `failed_step` set; EINVAL, E2BIG or ENOSYS at BERTH_STEP_FORK where the
-// kernel knows no birthplace (before Linux 5.7).
+// (whose program has begun), or -1 with errno and `failed_step` set; EINVAL, E2BIG or ENOSYS at BERTH_STEP_FORK where there
+// is no being born in a group: before Linux 5.7, and on processors other than x86-64 and 64-bit ARM.
 pid_t berth_launch(struct berth_launch *launch);
 
 // fork(2) of a process with one thread, which Swift does not offer. The child leads a session of its own.

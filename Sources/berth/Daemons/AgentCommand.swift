@@ -101,8 +101,9 @@ struct AgentCommand: AsyncParsableCommand {
 
     private func model(_ description: String?) throws -> LocalNode.Model {
         guard let description else { return .thisMachine }
-        if let bytes = try? InputFile.bytes(of: description, upTo: InputFile.largestTopology) { return .xml(bytes) }
-        guard description.contains(":") else { throw Failure(2, "The topology file \(description) cannot be read.") }
-        return .synthetic(description)
+        if description.contains(":"), !FileManager.default.fileExists(atPath: description) {
+            return .synthetic(description)
+        }
+        return .xml(try InputFile.bytes(of: description, upTo: TopologyXML.largestSize))
     }
 }

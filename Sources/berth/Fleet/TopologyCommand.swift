@@ -40,7 +40,7 @@ struct TopologyCommand: AsyncParsableCommand {
 
     private func described() throws -> (name: String, inventory: Inventory)? {
         let bytes = try file.map { file throws(Failure) in
-            try InputFile.bytes(of: file, upTo: InputFile.largestTopology)
+            try InputFile.bytes(of: file, upTo: TopologyXML.largestSize)
         }
         do throws(TopologyError) {
             switch (file, bytes, synthetic) {

@@ -175,15 +175,10 @@ struct SubmissionArguments: ParsableArguments {
     }
 
     private static func bytes(of file: String) throws -> [UInt8] {
-        let bytes: [UInt8]
-        do { bytes = try InputFile.bytes(of: file, upTo: Document.largestSize) } catch {
+        do { return try InputFile.bytes(of: file, upTo: Document.largestSize) } catch {
             let isProgram = !file.contains(".") && !FileManager.default.fileExists(atPath: file)
             throw isProgram ? Failure(2, error.description + " To run a program, write it after --.") : error
         }
-        guard bytes.count <= Document.largestSize else {
-            throw Failure(2, "\(file) is larger than a description can be (\(Document.largestSize) bytes).")
-        }
-        return bytes
     }
 
     private func apply(

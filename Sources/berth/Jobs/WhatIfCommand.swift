@@ -3,6 +3,7 @@ import BerthAPI
 import BerthController
 import BerthDescription
 import BerthModel
+import BerthTopology
 import Foundation
 
 struct WhatIfCommand: AsyncParsableCommand {
@@ -72,7 +73,8 @@ struct WhatIfCommand: AsyncParsableCommand {
         }
         guard FileManager.default.fileExists(atPath: parts[0]) else { return .init(like: parts[0], count: count) }
         do {
-            let registration = try JSONDecoder().decode(NodeRegistration.self, from: Data(bytes(of: parts[0])))
+            let bytes = try InputFile.bytes(of: parts[0], upTo: TopologyXML.largestSize)
+            let registration = try JSONDecoder().decode(NodeRegistration.self, from: Data(bytes))
             return .init(registration: registration, count: count)
         } catch let error as DecodingError {
             throw Failure(2, "\(parts[0]) registers no node: \(error)")
@@ -84,15 +86,12 @@ struct WhatIfCommand: AsyncParsableCommand {
         let context = JobDescription.Context(
             directory: FileManager.default.currentDirectoryPath, defaultQueue: "", now: .now)
         do {
-            let jobs = try JobDescription.all(bytes(of: file), file: file, context)
+            let bytes = try InputFile.bytes(of: file, upTo: Document.largestSize)
+            let jobs = try JobDescription.all(bytes, file: file, context)
             let body = try JSONSerialization.jsonObject(with: JobDescription.body(jobs, key: "whatif"))
             return (body as? [String: Any])?["jobs"] ?? []
         } catch let error as DescriptionError {
             throw Failure(2, error.description)
         }
-    }
-
-    private static func bytes(of file: String) throws(Failure) -> [UInt8] {
-        try InputFile.bytes(of: file, upTo: InputFile.largestTopology)
     }
 }

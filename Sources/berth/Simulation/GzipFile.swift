@@ -23,15 +23,15 @@ struct GzipFile: ~Copyable {
 
     /// What the file unzips to, if that is at most `limit` bytes, of which no more are ever held.
     /// - Throws: `Failure` (2) for larger, damaged and truncated files.
-    func contents(upTo limit: Int) throws -> Data {
-        var contents = Data()
+    func contents(upTo limit: Int) throws -> [UInt8] {
+        var contents: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 1 << 18)
         while true {
             let count = Int(gzread(stream, &part, UInt32(part.count)))
             guard count >= 0 else { throw damage }
             if count == 0 { break }
-            guard contents.count + count <= limit else { throw WorkloadFile.tooLarge(path, limit) }
-            contents.append(contentsOf: part[..<count])
+            guard contents.count + count <= limit else { throw InputFile.tooLarge(path, limit) }
+            contents += part[..<count]
         }
         // A file that ends too early reads like a whole one; only the state tells.
         var state: Int32 = Z_OK

@@ -22,33 +22,17 @@ struct WorkloadFile {
     }
 
     /// - Throws: `Failure` (2) where the file cannot be read.
-    func bytes() throws -> [UInt8] { Array(try contents()) }
+    func bytes() throws -> [UInt8] {
+        guard path.hasSuffix(".gz") else { return try InputFile.bytes(of: path, upTo: Self.largestSize) }
+        return try GzipFile(path: path).contents(upTo: Self.largestSize)
+    }
 
     /// - Throws: `Failure` (2) where the file cannot be read.
-    func text() throws -> String { String(decoding: try contents(), as: UTF8.self) }
+    func text() throws -> String { String(decoding: try bytes(), as: UTF8.self) }
 
     /// What `read` makes of the text; what it finds wrong with it is said of this file.
     func read<Value>(_ read: (String) throws(TraceError) -> Value) throws -> Value {
         let text = try text()
         do throws(TraceError) { return try read(text) } catch { throw Failure(2, "\(name): \(error)") }
-    }
-
-    private func contents() throws -> Data {
-        if path.hasSuffix(".gz") { return try GzipFile(path: path).contents(upTo: Self.largestSize) }
-        guard let handle = FileHandle(forReadingAtPath: path) else {
-            throw Failure(2, "\(path) cannot be read: \(String(cString: strerror(errno))).")
-        }
-        defer { try? handle.close() }
-        let data: Data
-        // One byte more than is allowed tells that it is too large. An empty file is read as nothing at all.
-        do { data = try handle.read(upToCount: Self.largestSize + 1) ?? Data() } catch {
-            throw Failure(2, "\(path) cannot be read: it is no file of text.")
-        }
-        if data.count > Self.largestSize { throw Self.tooLarge(path, Self.largestSize) }
-        return data
-    }
-
-    static func tooLarge(_ path: String, _ limit: Int) -> Failure {
-        Failure(2, "\(path) is larger than \(ByteCount.text(Int64(limit))), the most that is read. Split it.")
     }
 }

@@ -49,27 +49,33 @@ final class PoolStage {
     }
 
     let folder: String
+    private let isolation: Isolation
     private(set) var execution: KeeperExecution
     private var news: AttemptNews
     private var registration: NodeRegistration
     private var last: UInt64 = 0
     private static let node: NodeName = "here"
 
-    /// - Parameter pool: made once there is the node's folder, of which it may be.
-    init(inventory: Inventory = Inventory(), pool: (_ folder: String) throws -> PoolDefinition) throws {
+    /// - Parameters:
+    ///   - isGrouped: whether jobs are in control groups, where there are some.
+    ///   - pool: made once there is the node's folder, of which it may be.
+    init(
+        inventory: Inventory = Inventory(), isGrouped: Bool = false, pool: (_ folder: String) throws -> PoolDefinition
+    ) throws {
         // As the agent does: a keeper may end while it is spoken to.
         signal(SIGPIPE, SIG_IGN)
         folder = "/tmp/berth-pools-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        isolation = isGrouped ? .established(key: "pools-\(folder.suffix(8))") : .none
         var registration = NodeRegistration(name: Self.node, inventory: inventory)
         registration.pools = [try pool(folder)]
         self.registration = registration
-        (execution, news) = try Self.agent(registration, folder)
+        (execution, news) = try Self.agent(registration, isolation, folder)
     }
 
     /// A node with a fork server that has imported two modules.
-    convenience init() throws {
-        try self.init { _ in
+    convenience init(isGrouped: Bool = false) throws {
+        try self.init(isGrouped: isGrouped) { _ in
             PoolDefinition(
                 name: "pool", command: [try #require(Self.python), "-m", "berth_worker", "--import", "decimal,json"])
         }
@@ -77,16 +83,17 @@ final class PoolStage {
 
     deinit {
         execution.leave()
+        isolation.leave()
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private static func agent(_ registration: NodeRegistration, _ folder: String) throws -> (
+    private static func agent(_ registration: NodeRegistration, _ isolation: Isolation, _ folder: String) throws -> (
         KeeperExecution, AttemptNews
     ) {
         let (events, continuation) = AsyncStream.makeStream(of: ExecutionEvent.self)
         let execution = try KeeperExecution(
             registration: registration, stateDirectory: folder, keeper: try #require(keeper),
-            data: AttemptData(stateDirectory: folder), isolation: .none, allowsRoot: true,
+            data: AttemptData(stateDirectory: folder), isolation: isolation, allowsRoot: true,
             modelServers: LocalHTTP.client, events: continuation)
         return (execution, AttemptNews(events))
     }
@@ -96,7 +103,7 @@ final class PoolStage {
         var pool = try #require(registration.pools?.first)
         change(&pool)
         registration.pools = [pool]
-        (execution, news) = try Self.agent(registration, folder)
+        (execution, news) = try Self.agent(registration, isolation, folder)
         return execution.takeOver()
     }
 

@@ -39,6 +39,19 @@ struct WarmStartTests {
     }
 
     @Test(.timeLimit(.minutes(20)))
+    func `a warm job is charged with what it has used itself, whatever its keeper has kept before`() async throws {
+        let stage = try PoolStage(isGrouped: true)
+        let cold = try await stage.run(["/bin/sh", "-c", "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"])
+        #expect(try #require(cold.end.usage).userCPUTime > .milliseconds(50))
+        let idle = try #require(try await stage.runWarm(python: "pass").end.usage)
+        #expect(idle.userCPUTime >= .zero && idle.systemCPUTime >= .zero)
+        let busy = try await stage.runWarm(
+            python: "import time\nwhile time.process_time() < 0.1: pass")
+        let used = try #require(busy.end.usage)
+        #expect(used.userCPUTime + used.systemCPUTime > .milliseconds(90))
+    }
+
+    @Test(.timeLimit(.minutes(20)))
     func `a signal and a traceback are told as those of any other job`() async throws {
         let stage = try PoolStage()
         let killed = try await stage.runWarm(python: "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
