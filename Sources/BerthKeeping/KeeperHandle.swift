@@ -124,8 +124,17 @@ public struct KeeperHandle: Sendable {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return nil }
             // The word that let the last one begin may still be here.
-            if room[0] == UInt8(ascii: "/") { return String(decoding: room[..<count], as: UTF8.self) }
+            if room[0] == UInt8(ascii: "/") {
+                return hasHungUp(agent) ? nil : String(decoding: room[..<count], as: UTF8.self)
+            }
         }
+    }
+
+    /// Whether the agent at the other end has died. Nobody waits for what it has ordered with its last breath: its successor
+    /// may have forgotten that, and have ordered the same again in a directory of the same name.
+    public static func hasHungUp(_ agent: Int32) -> Bool {
+        var polled = pollfd(fd: agent, events: 0, revents: 0)
+        return poll(&polled, 1, 0) == 1 && polled.revents & Int16(POLLHUP) != 0
     }
 
     /// Reads over what the agent has said last, in a keeper that is about to end: of an end that leaves something unread the

@@ -59,6 +59,7 @@ struct Nursery {
             guard count > 0 else { return nil }
             guard output >= 0 else { continue }
             let directory = String(decoding: room[..<Int(count)], as: UTF8.self)
+            guard !KeeperHandle.hasHungUp(output) else { return nil }
             return berth_settle(Self.name(in: directory), null, output) == 0 ? directory : nil
         }
     }

@@ -183,6 +183,17 @@ final class KeeperReuseTests {
         #expect(try ended(second).exitCode == 0 && second.keeper != first.keeper)
     }
 
+    @Test func `what an agent has ordered before it died, and no keeper has read by then, does not begin`() throws {
+        let first = try kept("true").record
+        kill(first.keeper.id, SIGSTOP)
+        let launched = try launch("touch began")
+        close(launched.keeper)
+        kill(first.keeper.id, SIGCONT)
+        while startTicks(of: first.keeper.id) == first.keeper.startTicks { usleep(1000) }
+        #expect(!KeeperHandle(directory: launched.directory).hasCome)
+        #expect(access(folder + "/began", F_OK) != 0)
+    }
+
     @Test func `a keeper that cannot be given an order is not left waiting`() throws {
         let first = try kept("true").record
         let order = LaunchOrder(
