@@ -46,6 +46,9 @@ public struct Topology: ~Copyable {
         }
     }
 
+    /// Larger exports are refused; in bytes.
+    public static let largestExport = 16 << 20
+
     /// Reads an export of another machine. The bytes come from outside and are checked before hwloc sees them.
     public init(xml: [UInt8]) throws(TopologyError) {
         let text = try TopologyXML(xml)
@@ -123,7 +126,7 @@ extension TopologyError: CustomStringConvertible {
             "\"\(text.prefix(80))\" is no synthetic topology. Write it as hwloc does: package:2 [numa(memory=64GiB)] core:8 pu:2."
         case .tooManyCPUs(let text):
             "\"\(text.prefix(80))\" describes more than \(Topology.mostSyntheticCPUs) PUs; no node has as many. Describe several nodes."
-        case .tooLarge(let bytes): "The topology file has \(bytes) bytes; at most \(TopologyXML.largestSize) are read."
+        case .tooLarge(let bytes): "The topology file has \(bytes) bytes; at most \(Topology.largestExport) are read."
         case .tooDeep: "The topology file nests deeper than \(TopologyXML.greatestDepth); no machine does."
         case .unreadable(let problem):
             "The topology file cannot be read: \(problem). Export it again (lstopo --of xml)."

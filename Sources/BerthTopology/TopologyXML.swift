@@ -1,14 +1,12 @@
 /// A topology export from outside, checked before a parser sees it: hwloc's own XML parser crashes on deep nesting,
 /// libxml expands entities, and neither says why it refuses a file.
-public struct TopologyXML {
-    /// In bytes.
-    public static let largestSize = 16 << 20
+struct TopologyXML {
     static let greatestDepth = 256
 
     let bytes: [UInt8]
 
     init(_ xml: [UInt8]) throws(TopologyError) {
-        guard xml.count <= Self.largestSize else { throw .tooLarge(bytes: xml.count) }
+        guard xml.count <= Topology.largestExport else { throw .tooLarge(bytes: xml.count) }
         let hasMark = xml.starts(with: [0xEF, 0xBB, 0xBF])
         // Line ends as hwloc's own parser wants them, without a byte order mark.
         var text = (hasMark ? xml.dropFirst(3) : xml[...]).filter { $0 != UInt8(ascii: "\r") }

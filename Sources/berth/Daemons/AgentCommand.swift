@@ -104,6 +104,6 @@ struct AgentCommand: AsyncParsableCommand {
         if description.contains(":"), !FileManager.default.fileExists(atPath: description) {
             return .synthetic(description)
         }
-        return .xml(try InputFile.bytes(of: description, upTo: TopologyXML.largestSize))
+        return .xml(try InputFile.bytes(of: description, upTo: Topology.largestExport))
     }
 }

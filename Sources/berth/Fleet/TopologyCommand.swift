@@ -40,7 +40,7 @@ struct TopologyCommand: AsyncParsableCommand {
 
     private func described() throws -> (name: String, inventory: Inventory)? {
         let bytes = try file.map { file throws(Failure) in
-            try InputFile.bytes(of: file, upTo: TopologyXML.largestSize)
+            try InputFile.bytes(of: file, upTo: Topology.largestExport)
         }
         do throws(TopologyError) {
             switch (file, bytes, synthetic) {

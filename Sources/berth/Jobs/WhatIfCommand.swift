@@ -3,7 +3,6 @@ import BerthAPI
 import BerthController
 import BerthDescription
 import BerthModel
-import BerthTopology
 import Foundation
 
 struct WhatIfCommand: AsyncParsableCommand {
@@ -66,6 +65,9 @@ struct WhatIfCommand: AsyncParsableCommand {
         return try JSONSerialization.data(withJSONObject: document)
     }
 
+    /// In bytes.
+    private static let largestRegistration = 16 << 20
+
     private static func added(_ text: String) throws -> WhatIfRequest.AddedNode {
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard let count = parts.count == 2 ? Int(parts[1]) : 1, (1...1000).contains(count) else {
@@ -73,7 +75,7 @@ struct WhatIfCommand: AsyncParsableCommand {
         }
         guard FileManager.default.fileExists(atPath: parts[0]) else { return .init(like: parts[0], count: count) }
         do {
-            let bytes = try InputFile.bytes(of: parts[0], upTo: TopologyXML.largestSize)
+            let bytes = try InputFile.bytes(of: parts[0], upTo: Self.largestRegistration)
             let registration = try JSONDecoder().decode(NodeRegistration.self, from: Data(bytes))
             return .init(registration: registration, count: count)
         } catch let error as DecodingError {
